@@ -1,0 +1,1 @@
+"""Streamlit pages, components and view models; imports only `backend.services`."""

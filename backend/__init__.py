@@ -1,0 +1,1 @@
+"""The engine: models, data, sparsity, training, search, jobs, storage, command line."""

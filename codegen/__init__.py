@@ -1,0 +1,1 @@
+"""The compiler: graph IR, passes, formats, schedules, kernels, C rendering, toolchain."""

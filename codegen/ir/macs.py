@@ -1,0 +1,26 @@
+"""Work of a graph, dense and after pruning."""
+
+from __future__ import annotations
+
+from codegen.ir.graph import Graph
+from codegen.ir.node import Node
+from codegen.ir.ops import OPS
+
+
+def dense_macs(graph: Graph, node: Node) -> int:
+    """Multiply-accumulates of one node at batch 1, zeros included."""
+    shapes = {role: graph.weights[key].values.shape for role, key in node.weight_items}
+    return OPS[node.op].macs(node.type, shapes)
+
+
+def nonzero_macs(graph: Graph, node: Node) -> int:
+    """Multiply-accumulates of one node's non-zero weights at batch 1."""
+    weight = graph.weight(node, "weight")
+    if weight is None or not weight.values.size:
+        return dense_macs(graph, node)
+    return dense_macs(graph, node) * weight.nonzeros // weight.values.size
+
+
+def parameter_count(graph: Graph) -> int:
+    """Number of stored weight values (batch-norm statistics included)."""
+    return sum(weight.values.size for weight in graph.weights.values())

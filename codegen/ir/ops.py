@@ -1,0 +1,92 @@
+"""Every operation of the IR: its attributes, weights, shape rule and MACs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from codegen.ir import shapes
+from codegen.ir.node import AttrValue
+from codegen.ir.tensor import TensorType
+
+Attrs = Mapping[str, AttrValue]
+WeightShapes = Mapping[str, tuple[int, ...]]
+ShapeRule = Callable[[tuple[TensorType, ...], Attrs, WeightShapes], TensorType]
+
+ACTIVATIONS = (
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "sigmoid",
+    "hard_sigmoid",
+    "silu",
+    "hard_swish",
+    "tanh",
+)
+"""Pointwise functions that are nodes of their own and can also be fused into conv and linear."""
+
+
+@dataclass(frozen=True)
+class Op:
+    """One row of the table.
+
+    Attributes:
+        arity: least and most number of inputs (most None = any number).
+        attrs: every attribute with its default; None marks a required one.
+        roles: weights it may have; those in `optional_roles` may be missing.
+        infer: output type from input types, attributes and weight shapes.
+        macs: multiply-accumulates of one dense run at batch 1, from the output type.
+    """
+
+    arity: tuple[int, int | None]
+    infer: ShapeRule
+    attrs: Mapping[str, AttrValue | None] = field(default_factory=dict)
+    roles: tuple[str, ...] = ()
+    optional_roles: frozenset[str] = frozenset()
+    macs: Callable[[TensorType, WeightShapes], int] = lambda _output, _weights: 0
+
+
+_FUSED: dict[str, AttrValue] = {"activation": "none", "alpha": 0.0}
+_WINDOW: dict[str, AttrValue | None] = {
+    "kernel": None,
+    "stride": (1, 1),
+    "padding": (0, 0, 0, 0),
+    "ceil_mode": False,
+}
+
+OPS: dict[str, Op] = {
+    # inputs: x, and after fusion the residual that is added before the activation
+    "conv": Op(
+        (1, 2),
+        shapes.conv,
+        {"stride": (1, 1), "padding": (0, 0, 0, 0), "dilation": (1, 1), "groups": 1, **_FUSED},
+        ("weight", "bias"),
+        frozenset({"bias"}),
+        shapes.conv_macs,
+    ),
+    "linear": Op(
+        (1, 1), shapes.linear, _FUSED, ("weight", "bias"), frozenset({"bias"}), shapes.linear_macs
+    ),
+    "batch_norm": Op(
+        (1, 1), shapes.batch_norm, {"epsilon": 1e-5}, ("gamma", "beta", "mean", "variance")
+    ),
+    "add": Op((2, 2), shapes.broadcast, _FUSED),
+    "sub": Op((2, 2), shapes.broadcast),
+    "mul": Op((2, 2), shapes.broadcast),
+    "div": Op((2, 2), shapes.broadcast),
+    "clip": Op((1, 1), shapes.same, {"low": None, "high": None}),
+    "max_pool": Op((1, 1), shapes.window, _WINDOW),
+    "average_pool": Op((1, 1), shapes.window, {**_WINDOW, "count_include_pad": False}),
+    "global_average_pool": Op((1, 1), shapes.global_pool),
+    "concat": Op((1, None), shapes.concat, {"axis": 1}),
+    "flatten": Op((1, 1), shapes.flatten),
+    "reshape": Op((1, 1), shapes.reshape, {"shape": None}),
+    "pad": Op((1, 1), shapes.pad, {"padding": None, "value": 0.0}),
+    "softmax": Op((1, 1), shapes.same, {"axis": -1}),
+    "constant": Op((0, 0), shapes.constant, {}, ("value",)),
+    "identity": Op((1, 1), shapes.same),
+    "dropout": Op((1, 1), shapes.same, {"probability": 0.5}),
+    **{name: Op((1, 1), shapes.same) for name in ACTIVATIONS if name != "leaky_relu"},
+    "leaky_relu": Op((1, 1), shapes.same, {"alpha": 0.01}),
+}
+"""`padding` is (top, left, bottom, right) in pixels; `stride`, `dilation`, `kernel` are (y, x)."""

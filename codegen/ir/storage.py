@@ -1,0 +1,60 @@
+"""A graph as one safetensors file: weights, masks, and the text form in the header."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from codegen.errors import GraphError
+from codegen.ir.graph import Graph
+from codegen.ir.text import parse_graph, print_graph
+from codegen.ir.verify import verify_graph
+from codegen.ir.weight import Weight
+
+_MASK = "mask::"
+
+
+def save_graph(graph: Graph, path: Path) -> None:
+    """Write a graph so that a reader sees the old file or the whole new one."""
+    arrays: dict[str, np.ndarray] = {}
+    for key, weight in graph.weights.items():
+        arrays[key] = weight.values
+        if weight.mask is not None:
+            arrays[_MASK + key] = weight.mask
+    data = save(arrays, metadata={"graph": print_graph(graph)})
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        aside.write_bytes(data)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def load_graph(path: Path) -> Graph:
+    """Read and verify a graph.
+
+    Raises:
+        GraphError: the file is missing, torn or not a Punchcard graph.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            text = (file.metadata() or {}).get("graph")
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        msg = f"{path.name} is not a readable graph file: {error}"
+        raise GraphError(msg) from None
+    if text is None:
+        msg = f"{path.name} holds weights but no Punchcard graph"
+        raise GraphError(msg)
+    weights = {
+        key: Weight(values, arrays.get(_MASK + key))
+        for key, values in arrays.items()
+        if not key.startswith(_MASK)
+    }
+    graph = parse_graph(text, weights)
+    verify_graph(graph)
+    return graph

@@ -1,0 +1,1 @@
+"""How to talk to a device: probe, put, run, measure, roll back."""
