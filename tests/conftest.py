@@ -1,0 +1,29 @@
+"""What every test shares: a private home, one torch thread, fixed seeds."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+# Two threads on a loaded machine are slower than one, and sums must come out the same every time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh `$PUNCHCARD_HOME`, so that no test sees the user's data or another test's."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("PUNCHCARD_HOME", str(home))
+    monkeypatch.delenv("PUNCHCARD_DATABASE", raising=False)
+    return home
+
+
+@pytest.fixture(autouse=True)
+def fixed_seeds() -> None:
+    """The same random numbers in every run."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 - libraries under test may use the old generator
