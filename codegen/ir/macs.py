@@ -22,5 +22,11 @@ def nonzero_macs(graph: Graph, node: Node) -> int:
 
 
 def parameter_count(graph: Graph) -> int:
-    """Number of stored weight values (batch-norm statistics included)."""
-    return sum(weight.values.size for weight in graph.weights.values())
+    """Number of learnt weight values, as publications count: no batch-norm statistics."""
+    statistics = {
+        key
+        for node in graph.nodes
+        for role, key in node.weight_items
+        if role in {"mean", "variance"}
+    }
+    return sum(w.values.size for key, w in graph.weights.items() if key not in statistics)
