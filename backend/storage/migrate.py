@@ -1,0 +1,90 @@
+"""Brings a database to the schema of this program: a copy first, then Alembic's steps."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from filelock import FileLock
+from sqlalchemy import Connection
+
+from backend.storage.database import Database
+from backend.storage.errors import NewerDatabaseError
+from backend.storage.settings import Settings
+
+# Optuna keeps its own Alembic version in the table `alembic_version` of the same database.
+VERSION_TABLE = "punchcard_version"
+_MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+def bring_up_to_date(database: Database, settings: Settings) -> None:
+    """Create or migrate the tables; does nothing where they are current.
+
+    Raises:
+        NewerDatabaseError: the database was written by a newer Punchcard.
+    """
+    if _current_version(database) == latest_version():
+        return
+    # flock: the lock goes away with its owner. Two processes may start on a fresh folder at once.
+    with FileLock(settings.home / "migrate.lock"):
+        version = _current_version(database)
+        if version == latest_version():
+            return
+        if version is not None:
+            known = {script.revision for script in _scripts().walk_revisions()}
+            if version not in known:
+                msg = (
+                    f"The database {database.label} was written by a newer Punchcard (schema "
+                    f"{version}, this program knows schemas up to {latest_version()}): bring this "
+                    "program up to date, or set PUNCHCARD_HOME to another folder."
+                )
+                raise NewerDatabaseError(msg)
+            _back_up(database, settings.backups, version)
+        _migrate(database)
+
+
+def latest_version() -> str:
+    """Version of the schema that this program writes."""
+    head = _scripts().get_current_head()
+    assert head is not None, "the migrations folder is part of the program"
+    return head
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(_MIGRATIONS))
+
+
+def _current_version(database: Database) -> str | None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        return context.get_current_revision()
+
+
+def _migrate(database: Database) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    connection: Connection
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        config.attributes["version_table"] = VERSION_TABLE
+        command.upgrade(config, "head")
+
+
+def _back_up(database: Database, folder: Path, version: str) -> None:
+    """Copy an SQLite file through its backup API; a server's database has its own backups."""
+    if database.path is None:
+        return
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    target = folder / f"punchcard-schema-{version}-{stamp}.db"
+    with (
+        closing(sqlite3.connect(database.path)) as source,
+        closing(sqlite3.connect(target)) as copy,
+    ):
+        source.backup(copy)
