@@ -1,0 +1,226 @@
+"""Trials as the front's figure and table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from app.theme import Palette
+from app.viewmodels.numbers import milliseconds, percent, times
+from backend.services.views import Json, Point, SearchView, TrialRow
+
+# Above this many dominated points a figure gets slow; the table still has them all.
+MAX_DOMINATED = 2000
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """Limits drawn as lines: latency in ms, accuracy as a share; None draws nothing."""
+
+    latency_ms: float | None = None
+    accuracy: float | None = None
+
+
+def budgets(config: Json | None) -> Budgets:
+    """Read the limits of a search's configuration."""
+    limits = (config or {}).get("constraints") or {}
+    return Budgets(limits.get("latency_ms"), limits.get("accuracy"))
+
+
+def plottable(trials: Sequence[TrialRow]) -> list[TrialRow]:
+    """Return the finished trials that have both objectives, fastest first."""
+    known = [t for t in trials if t.accuracy is not None and t.latency_ms is not None]
+    return sorted(known, key=lambda trial: (trial.latency_ms or 0.0, trial.number))
+
+
+def front_trials(view: SearchView) -> list[TrialRow]:
+    """Return the front's trials, fastest first."""
+    members = set(view.front)
+    return [t for t in plottable(view.trials) if t.id in members or t.on_front]
+
+
+def front_figure(view: SearchView, colours: Palette, limits: Budgets | None = None) -> go.Figure:
+    """Draw accuracy (in percent) against measured latency (ms).
+
+    Filled teal = front, small grey rings = dominated, diamond = dense baseline; whiskers are the
+    spread of the latency samples and one standard error of the accuracy. `customdata` is the
+    trial's id, empty for the baseline.
+    """
+    front = front_trials(view)
+    on_front = {trial.id for trial in front}
+    dominated = [t for t in plottable(view.trials) if t.id not in on_front][-MAX_DOMINATED:]
+    figure = go.Figure()
+    if dominated:
+        figure.add_trace(_points(dominated, "dominated", colours.muted, "circle-open", 8))
+    if front:
+        figure.add_trace(
+            go.Scatter(
+                x=[t.latency_ms for t in front],
+                y=[100 * (t.accuracy or 0.0) for t in front],
+                mode="lines",
+                line={"shape": "hv", "color": colours.primary, "width": 1.5, "dash": "dot"},
+                hoverinfo="skip",
+                showlegend=False,
+            )
+        )
+        figure.add_trace(_points(front, "Pareto front", colours.primary, "circle", 13))
+    if view.dense is not None:
+        figure.add_trace(_baseline(view.dense, colours))
+    _budget_lines(figure, limits or budgets(view.config), colours)
+    figure.update_layout(
+        colorway=list(colours.categories),
+        xaxis_title=f"latency on {view.device} (ms, measured)",
+        yaxis_title="accuracy (%, validation)",
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        margin={"l": 10, "r": 10, "t": 40, "b": 10},
+        height=460,
+        uirevision=view.id,
+        hovermode="closest",
+        clickmode="event+select",
+        dragmode="pan",
+    )
+    figure.update_xaxes(gridcolor=colours.line, zeroline=False, rangemode="normal")
+    figure.update_yaxes(gridcolor=colours.line, zeroline=False, tickformat=".1f")
+    return figure
+
+
+def _points(
+    trials: Sequence[TrialRow], name: str, colour: str, symbol: str, size: int
+) -> go.Scatter:
+    whisker = {"color": colour, "thickness": 1, "width": 3}
+    return go.Scatter(
+        x=[t.latency_ms for t in trials],
+        y=[100 * (t.accuracy or 0.0) for t in trials],
+        error_x={"array": [t.latency_spread_ms or 0.0 for t in trials], **whisker},
+        error_y={"array": [100 * (t.accuracy_se or 0.0) for t in trials], **whisker},
+        mode="markers",
+        name=name,
+        marker={"color": colour, "symbol": symbol, "size": size, "line": {"width": 1.5}},
+        customdata=[t.id for t in trials],
+        text=[_hover(t) for t in trials],
+        hovertemplate="%{text}<extra></extra>",
+        selected={"marker": {"opacity": 1.0}},
+        unselected={"marker": {"opacity": 1.0}},
+    )
+
+
+def _hover(trial: TrialRow) -> str:
+    return (
+        f"candidate {trial.number}<br>{percent(trial.accuracy)} at "
+        f"{milliseconds(trial.latency_ms)}<br>{times(trial.speedup)} faster, "
+        f"rate {times(trial.rate)}"
+    )
+
+
+def _baseline(dense: Point, colours: Palette) -> go.Scatter:
+    whisker = {"color": colours.dense, "thickness": 1, "width": 3}
+    return go.Scatter(
+        x=[dense.latency_ms],
+        y=[100 * dense.accuracy],
+        error_x={"array": [dense.latency_spread_ms or 0.0], **whisker},
+        error_y={"array": [100 * (dense.accuracy_se or 0.0)], **whisker},
+        mode="markers+text",
+        name="dense baseline",
+        marker={"color": colours.dense, "symbol": "diamond", "size": 13},
+        text=["dense"],
+        textposition="bottom center",
+        textfont={"color": colours.dense},
+        customdata=[""],
+        hovertemplate=(
+            f"dense baseline<br>{percent(dense.accuracy)} at {milliseconds(dense.latency_ms)}"
+            "<extra></extra>"
+        ),
+        selected={"marker": {"opacity": 1.0}},
+        unselected={"marker": {"opacity": 1.0}},
+    )
+
+
+def _budget_lines(figure: go.Figure, limits: Budgets, colours: Palette) -> None:
+    line = {"color": colours.bad, "width": 1.5, "dash": "dash"}
+    font = {"color": colours.bad}
+    if limits.latency_ms is not None:
+        figure.add_vline(
+            x=limits.latency_ms,
+            line=line,
+            annotation_text=f"budget {milliseconds(limits.latency_ms)}",
+            annotation_font=font,
+            annotation_position="bottom right",
+        )
+    if limits.accuracy is not None:
+        figure.add_hline(
+            y=100 * limits.accuracy,
+            line=line,
+            annotation_text=f"at least {percent(limits.accuracy, 1)}",
+            annotation_font=font,
+            annotation_position="bottom right",
+        )
+
+
+def trial_of_selection(selection: object) -> str | None:
+    """Return the trial id of a clicked point, or None for the baseline or no click."""
+    picked = (selection or {}).get("points", []) if isinstance(selection, dict) else []
+    for point in picked:
+        data = point.get("customdata")
+        value = data[0] if isinstance(data, list) and data else data
+        if isinstance(value, str) and value:
+            return value
+    return None
+
+
+def trial_table(trials: Sequence[TrialRow], link: str = "") -> pd.DataFrame:
+    """Return trials as a sortable table; `link` is the address to which an id is added."""
+    rows = [
+        {
+            "candidate": f"{link}{t.id}" if link else t.number,
+            "front": t.on_front,
+            "state": t.state,
+            "accuracy (%)": None if t.accuracy is None else 100 * t.accuracy,
+            "± (pt)": None if t.accuracy_se is None else 100 * t.accuracy_se,
+            "latency (ms)": t.latency_ms,
+            "spread (ms)": t.latency_spread_ms,
+            "speed-up (×)": t.speedup,
+            "rate (×)": t.rate,
+            "error": t.max_relative_error,
+            "choices": t.candidate_label or (t.error or ""),
+        }
+        for t in trials
+    ]
+    columns = [
+        "candidate",
+        "front",
+        "state",
+        "accuracy (%)",
+        "± (pt)",
+        "latency (ms)",
+        "spread (ms)",
+        "speed-up (×)",
+        "rate (×)",
+        "error",
+        "choices",
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def last_trials(trials: Sequence[TrialRow], number: int = 8) -> list[TrialRow]:
+    """Return the newest trials, newest first."""
+    return sorted(trials, key=lambda trial: trial.number, reverse=True)[:number]
+
+
+def csv_rows(view: SearchView) -> pd.DataFrame:
+    """Return every trial, and the dense baseline first, as rows for a CSV file."""
+    table = trial_table(sorted(view.trials, key=lambda trial: trial.number))
+    table.insert(0, "id", [t.id for t in sorted(view.trials, key=lambda trial: trial.number)])
+    if view.dense is not None:
+        first = dict.fromkeys(table.columns) | {
+            "id": "dense",
+            "state": "done",
+            "accuracy (%)": 100 * view.dense.accuracy,
+            "latency (ms)": view.dense.latency_ms,
+            "spread (ms)": view.dense.latency_spread_ms,
+            "speed-up (×)": 1.0,
+            "rate (×)": 1.0,
+        }
+        rows = [first, *table.to_dict("records")]
+        table = pd.DataFrame(rows, columns=table.columns)
+    return table

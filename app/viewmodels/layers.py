@@ -1,0 +1,125 @@
+"""A model's or candidate's layers as tables and bars."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from app.theme import Palette
+from backend.services.views import LayerRow, LayerView
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """Return a shape, e.g. `16 × 3 × 3 × 3`; empty for no shape."""
+    return " × ".join(str(size) for size in shape)
+
+
+def model_table(layers: Sequence[LayerRow]) -> pd.DataFrame:
+    """Return a model's layers in execution order, with each layer's share of the MACs."""
+    total = sum(layer.macs for layer in layers) or 1
+    return pd.DataFrame(
+        [
+            {
+                "layer": layer.name,
+                "op": layer.op,
+                "weights": shape_text(layer.weight_shape),
+                "output": shape_text(layer.output_shape),
+                "MACs (k)": layer.macs / 1e3,
+                "share of MACs (%)": 100 * layer.macs / total,
+                "parameters": layer.parameters,
+                "can be pruned by": ", ".join(layer.legal_schemes) or "kept as it is",
+            }
+            for layer in layers
+        ]
+    )
+
+
+def candidate_table(layers: Sequence[LayerView]) -> pd.DataFrame:
+    """Return a candidate's layers with rate and time, dense beside pruned."""
+    return pd.DataFrame(
+        [
+            {
+                "layer": layer.name,
+                "op": layer.op,
+                "scheme": layer.scheme,
+                "rate asked (×)": layer.rate_asked,
+                "rate (×)": layer.rate,
+                "MACs kept (%)": 100 * layer.nonzero_macs / layer.macs if layer.macs else None,
+                "dense (ms)": layer.dense_ms,
+                "now (ms)": layer.ms,
+                "speed-up (×)": _speedup(layer),
+                "microkernel": layer.kernel,
+            }
+            for layer in layers
+        ]
+    )
+
+
+def _speedup(layer: LayerView) -> float | None:
+    return layer.dense_ms / layer.ms if layer.dense_ms and layer.ms else None
+
+
+def weighted(layers: Sequence[LayerView]) -> list[LayerView]:
+    """Return the layers that do multiplications: convolutions and fully connected ones."""
+    return [layer for layer in layers if layer.macs > 0]
+
+
+def time_bars(layers: Sequence[LayerView], colours: Palette) -> go.Figure:
+    """Draw each layer's time (ms), dense beside pruned; the first layer on top."""
+    shown = [layer for layer in layers if layer.ms is not None or layer.dense_ms is not None]
+    names = [layer.name for layer in shown]
+    figure = go.Figure()
+    figure.add_trace(
+        go.Bar(
+            y=names,
+            x=[layer.ms for layer in shown],
+            name="this candidate",
+            orientation="h",
+            marker={"color": colours.primary},
+            hovertemplate="%{y}: %{x:.3f} ms<extra>this candidate</extra>",
+        )
+    )
+    figure.add_trace(
+        go.Bar(
+            y=names,
+            x=[layer.dense_ms for layer in shown],
+            name="dense",
+            orientation="h",
+            marker={"color": colours.dense, "pattern": {"shape": "/", "size": 5}},
+            hovertemplate="%{y}: %{x:.3f} ms<extra>dense</extra>",
+        )
+    )
+    return _layer_layout(figure, len(shown), "time (ms)", colours)
+
+
+def rate_bars(layers: Sequence[LayerView], colours: Palette) -> go.Figure:
+    """Draw each layer's achieved rate (×); the scheme stands on the bar."""
+    shown = weighted(layers)
+    figure = go.Figure()
+    figure.add_trace(
+        go.Bar(
+            y=[layer.name for layer in shown],
+            x=[layer.rate for layer in shown],
+            orientation="h",
+            marker={"color": colours.primary},
+            text=[layer.scheme.replace("_", "-") for layer in shown],
+            textposition="auto",
+            hovertemplate="%{y}: %{x:.2f}×<extra></extra>",
+            showlegend=False,
+        )
+    )
+    return _layer_layout(figure, len(shown), "rate (×, dense ÷ kept weights)", colours)
+
+
+def _layer_layout(figure: go.Figure, rows: int, title: str, colours: Palette) -> go.Figure:
+    figure.update_layout(
+        colorway=list(colours.categories),
+        barmode="group",
+        bargap=0.25,
+        height=max(240, 30 * rows + 110),
+        margin={"l": 10, "r": 10, "t": 40, "b": 10},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
+    )
+    figure.update_xaxes(title=title, gridcolor=colours.line, zeroline=False)
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure

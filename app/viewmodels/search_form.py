@@ -1,0 +1,109 @@
+"""The search form's values and CONFIG.yaml: two views of one configuration."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+Config = dict[str, Any]
+
+SAMPLERS = {
+    "punchcard": "punchcard – the default",
+    "tpe": "tpe – tree-structured Parzen estimator",
+    "nsga2": "nsga2 – evolution",
+    "gp": "gp – Gaussian process",
+    "random": "random – the honest baseline",
+}
+SCHEMES = {
+    "pattern": "pattern (3×3 kernels)",
+    "block_punched": "block-punched",
+    "block": "block (fully connected)",
+    "filter": "filter (whole output channels)",
+    "unstructured": "unstructured",
+    "one_by_n": "1×N",
+}
+RATES = (1.5, 2.25, 3.0, 4.0, 6.0, 8.1, 12.0, 16.0)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A budget with a name; `epochs` of None leaves the default."""
+
+    title: str
+    trials: int
+    epochs: int
+    says: str
+
+
+PRESETS: dict[str, Preset] = {
+    "quick": Preset("Quick look", 8, 1, "8 candidates, 1 epoch each: a first idea of the front"),
+    "standard": Preset("Standard", 24, 1, "24 candidates, 1 epoch each: the default"),
+    "thorough": Preset("Thorough", 96, 3, "96 candidates, 3 epochs each: for the result you keep"),
+}
+
+
+def with_preset(config: Mapping[str, Any], name: str) -> Config:
+    """Return the configuration with a preset's budget and training."""
+    preset = PRESETS[name]
+    result = _copy(config)
+    result["budget"] = {"trials": preset.trials}
+    training = dict(result.get("training") or {})
+    if training:
+        result["training"] = training | {"epochs": preset.epochs}
+    return result
+
+
+def merged(config: Mapping[str, Any], **values: Any) -> Config:
+    """Return the configuration with the form's values; sections are merged key by key.
+
+    A value of None (or 0 for a limit that is switched off) removes the key.
+    """
+    result = _copy(config)
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            section = dict(result.get(key) or {})
+            section.update(value)
+            result[key] = {k: v for k, v in section.items() if v is not None}
+        else:
+            result[key] = value
+    return result
+
+
+def to_yaml(config: Mapping[str, Any]) -> str:
+    """Return the configuration as CONFIG.yaml, keys in the schema's order."""
+    return yaml.safe_dump(_plain(config), sort_keys=False, default_flow_style=None, width=88)
+
+
+def from_yaml(text: str) -> Config | str:
+    """Read CONFIG.yaml as typed into the page.
+
+    Returns:
+        The configuration, or one sentence that says what is wrong with the text.
+    """
+    try:
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" in line {mark.line + 1}" if mark is not None else ""
+        return f"This is not valid YAML{place}; check colons, dashes and indentation."
+    if not isinstance(value, dict):
+        return "CONFIG.yaml must be a list of keys with values, such as `model: resnet20`."
+    return {str(key): item for key, item in value.items()}
+
+
+def titles(config: Mapping[str, Any]) -> str:
+    """Return a one-line name of a search, e.g. `resnet20 · sample · local`."""
+    return " · ".join(str(config.get(key, "?")) for key in ("model", "data", "device"))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items() if v is not None}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _copy(config: Mapping[str, Any]) -> Config:
+    return {k: dict(v) if isinstance(v, Mapping) else v for k, v in config.items()}
