@@ -1,0 +1,100 @@
+"""Computes at compile time what depends on constants alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from codegen.ir.builder import make_node
+from codegen.ir.graph import Graph
+from codegen.ir.node import Node
+from codegen.ir.weight import Weight
+
+Array = npt.NDArray[np.float64]
+
+
+def _softmax(node: Node, x: Array) -> Array:
+    axis = node.integer("axis")
+    raised = np.exp(x - x.max(axis=axis, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=axis, keepdims=True))
+
+
+def _pad(node: Node, x: Array) -> Array:
+    top, left, bottom, right = node.integers("padding")
+    sides = ((0, 0), (0, 0), (top, bottom), (left, right))
+    return np.pad(x, sides, constant_values=node.number("value"))
+
+
+def _activated(name: str, x: Array, alpha: float) -> Array:
+    gate = np.clip(x / 6 + 0.5, 0, 1)
+    choices: dict[str, Callable[[], Array]] = {
+        "none": lambda: x,
+        "relu": lambda: np.maximum(x, 0),
+        "relu6": lambda: np.clip(x, 0, 6),
+        "leaky_relu": lambda: np.where(x < 0, alpha * x, x),
+        "sigmoid": lambda: 1 / (1 + np.exp(-x)),
+        "hard_sigmoid": lambda: gate,
+        "silu": lambda: x / (1 + np.exp(-x)),
+        "hard_swish": lambda: x * gate,
+        "tanh": lambda: np.tanh(x),
+    }
+    return choices[name]()
+
+
+_ARITHMETIC: dict[str, Callable[[Node, list[Array]], Array]] = {
+    "add": lambda n, v: _activated(n.text("activation"), v[0] + v[1], n.number("alpha")),
+    "sub": lambda _, v: v[0] - v[1],
+    "mul": lambda _, v: v[0] * v[1],
+    "div": lambda _, v: v[0] / v[1],
+    "clip": lambda n, v: np.clip(v[0], n.number("low"), n.number("high")),
+    "concat": lambda n, v: np.concatenate(v, n.integer("axis")),
+    "flatten": lambda n, v: v[0].reshape(n.type.shape),
+    "reshape": lambda n, v: v[0].reshape(n.type.shape),
+    "identity": lambda _, v: v[0],
+    "dropout": lambda _, v: v[0],
+    "pad": lambda n, v: _pad(n, v[0]),
+    "softmax": lambda n, v: _softmax(n, v[0]),
+    "leaky_relu": lambda n, v: _activated(n.op, v[0], n.number("alpha")),
+    **{
+        name: lambda n, v: _activated(n.op, v[0], 0.0)
+        for name in ("relu", "relu6", "sigmoid", "hard_sigmoid", "silu", "hard_swish", "tanh")
+    },
+}
+"""What an operation does to constants; layers and pools of constants are left as they are."""
+
+
+def fold_constants(graph: Graph) -> Graph:
+    """Replace nodes of constant inputs by constants, and drop constants nobody reads.
+
+    Computed in double precision; a result that is not finite in single precision is left alone.
+    """
+    values = {
+        node.name: graph.weights[node.weights["value"]].values.astype(np.float64)
+        for node in graph.nodes
+        if node.op == "constant"
+    }
+    nodes: list[Node] = []
+    added: dict[str, Weight] = {}
+    taken = set(graph.weights)
+    for node in graph.nodes:
+        known = [values[name] for name in node.inputs if name in values]
+        if node.op not in _ARITHMETIC or len(known) != len(node.inputs):
+            nodes.append(node)
+            continue
+        with np.errstate(all="ignore"):
+            result = _ARITHMETIC[node.op](node, known).astype(np.float32)
+        if not np.isfinite(result).all():
+            nodes.append(node)
+            continue
+        key = node.name
+        while key in taken:
+            key += ".folded"
+        taken.add(key)
+        added[key] = Weight(result)
+        values[node.name] = result.astype(np.float64)
+        nodes.append(make_node(node.name, "constant", (), (), {}, {"value": key}, added))
+    read = {name for node in nodes for name in node.inputs} | set(graph.outputs)
+    kept = [node for node in nodes if node.op != "constant" or node.name in read]
+    return graph.with_weights(added).with_nodes(kept)

@@ -1,0 +1,27 @@
+"""Fuses a pointwise activation into the convolution, linear layer or addition before it."""
+
+from __future__ import annotations
+
+from codegen.ir.graph import Graph
+from codegen.ir.node import Node
+from codegen.ir.ops import ACTIVATIONS
+from codegen.ir.passes.rewiring import rewire, sole_user, with_attrs
+
+_HOSTS = frozenset({"conv", "linear", "add"})
+
+
+def fuse_activation(graph: Graph) -> Graph:
+    """Move an activation into its producer where it is the producer's only reader."""
+    hosts: dict[str, Node] = {}
+    renamed: dict[str, str] = {}
+    for host in graph.nodes:
+        activation = sole_user(graph, host.name)
+        if activation is None or activation.op not in ACTIVATIONS:
+            continue
+        if host.op not in _HOSTS or host.text("activation") != "none":
+            continue
+        alpha = activation.number("alpha") if activation.op == "leaky_relu" else 0.0
+        hosts[host.name] = with_attrs(host, activation=activation.op, alpha=alpha)
+        renamed[activation.name] = host.name
+    nodes = [hosts.get(node.name, node) for node in graph.nodes if node.name not in renamed]
+    return rewire(graph, nodes, renamed)

@@ -1,0 +1,46 @@
+"""Puts changed nodes into a graph and redirects readers of values that went away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from codegen.ir.graph import Graph
+from codegen.ir.node import Node
+from codegen.ir.weight import Weight
+
+
+def rewire(
+    graph: Graph,
+    nodes: Iterable[Node],
+    renamed: Mapping[str, str],
+    added: Mapping[str, Weight] | None = None,
+) -> Graph:
+    """The graph with other nodes, where every reader of a renamed value reads its successor.
+
+    Args:
+        graph: what the nodes come from.
+        nodes: in topological order; their inputs may still carry old names.
+        renamed: old value to the value that replaces it; chains are followed.
+        added: weights that are new or changed; those no node uses are dropped.
+    """
+
+    def current(name: str) -> str:
+        while name in renamed:
+            name = renamed[name]
+        return name
+
+    moved = [replace(node, inputs=tuple(current(name) for name in node.inputs)) for node in nodes]
+    outputs = tuple(current(name) for name in graph.outputs)
+    return graph.with_weights(added or {}).with_nodes(moved, outputs)
+
+
+def sole_user(graph: Graph, value: str) -> Node | None:
+    """The only node that reads a value, or None where several do, none does, or it is an output."""
+    users = graph.users[value]
+    return users[0] if len(users) == 1 and value not in graph.outputs else None
+
+
+def with_attrs(node: Node, **changed: int | float | str | bool) -> Node:
+    """The node with some attributes changed."""
+    return replace(node, attr_items=tuple(sorted({**node.attrs, **changed}.items())))

@@ -1,0 +1,203 @@
+"""Every registered pass: same numbers, idempotent, verifier clean, zeros kept."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+from backend.models.graph_module import GraphModule
+from backend.models.zoo import MODELS, build_model
+from codegen.ir import Graph, GraphBuilder, Weight, verify_graph
+from codegen.ir.passes import INFERENCE_PASSES, Pass, optimize
+
+torch.set_num_threads(1)
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    make: Callable[[], Graph]
+
+
+def randomised(graph: Graph, seed: int = 0) -> Graph:
+    """Batch-norm statistics and biases away from their neutral start."""
+    rng = np.random.default_rng(seed)
+    changed = {}
+    for key, weight in graph.weights.items():
+        shape = weight.values.shape
+        if key.endswith("running_var"):
+            changed[key] = Weight(rng.uniform(0.3, 2.0, shape))
+        elif len(shape) == 1:
+            changed[key] = Weight(weight.values + 0.3 * rng.standard_normal(shape))
+    return graph.with_weights(changed)
+
+
+def zoo_case(name: str) -> Case:
+    def make() -> Graph:
+        return randomised(build_model(name, input_shape=(3, 32, 32), classes=5, width=0.25))
+
+    return Case(name, make)
+
+
+def residuals() -> Graph:
+    """Convolution pairs, a chain of additions, an operand that is read twice."""
+    b = GraphBuilder("residuals")
+    x = b.input((1, 4, 6, 6))
+    first = b.conv(x, 4, 3, name="first", bias=True)
+    second = b.conv(x, 4, 1, name="second")
+    y = b.add("add", second, first, name="pair")
+    y = b.add("relu", y, name="pair.relu")
+    third = b.conv(y, 4, 3, name="third")
+    early = b.conv(x, 4, 3, name="early")
+    late = b.add("tanh", y, name="late")
+    z = b.add("add", early, late, name="residual made after the convolution")
+    z = b.add("add", third, z, name="chain", activation="leaky_relu", alpha=0.1)
+    twice = b.conv(z, 4, 3, name="twice")
+    doubled = b.add("add", twice, twice, name="doubled")
+    read_again = b.conv(doubled, 4, 1, name="read again")
+    w = b.add("add", read_again, doubled, name="w")
+    return b.build(b.add("mul", w, read_again, name="out"), read_again)
+
+
+def batch_norms() -> Graph:
+    """Norms after everything: conv, linear, another norm, an activation, a shared filter."""
+    b = GraphBuilder("norms")
+    x = b.input((1, 4, 5, 5))
+    y = b.batch_norm(x, name="bn.first")
+    y = b.conv(y, 6, 3, name="conv1", groups=2)
+    y = b.batch_norm(y, name="bn1")
+    y = b.batch_norm(y, name="bn2", epsilon=1e-3)
+    y = b.add("silu", y, name="act")
+    y = b.batch_norm(y, name="bn3")
+    y = b.conv(y, 4, 1, name="conv2", bias=True)
+    kept = y
+    y = b.batch_norm(y, name="bn4")
+    shared = {"weight": "conv2.weight", "bias": "conv2.bias"}
+    z = b.add(
+        "conv", b.batch_norm(b.conv(y, 6, 1, name="c3"), name="bn5"), name="s", weights=shared
+    )
+    z = b.batch_norm(z, name="bn6")
+    z = b.add("flatten", b.add("global_average_pool", z, name="pool"), name="flat")
+    z = b.batch_norm(b.linear(z, 3, name="fc"), name="bn7")
+    return randomised(b.build(z, kept))
+
+
+def identities() -> Graph:
+    """Nodes that do nothing, in chains and as output; and some that do something."""
+    big = float(np.finfo(np.float32).max)
+    b = GraphBuilder("identities")
+    x = b.input((1, 2, 4, 4))
+    y = b.add("identity", x, name="i1")
+    y = b.add("dropout", y, name="i2", probability=0.9)
+    y = b.add("pad", y, name="i3", padding=(0, 0, 0, 0), value=3.0)
+    y = b.add("pad", y, name="real pad", padding=(1, 0, 0, 2), value=3.0)
+    y = b.add("clip", y, name="i4", low=-big, high=big)
+    y = b.add("clip", y, name="real clip", low=-0.5, high=0.5)
+    y = b.add("max_pool", y, name="i5", kernel=(1, 1))
+    y = b.add("concat", y, name="i6")
+    y = b.add("concat", y, y, name="real concat")
+    y = b.add("flatten", y, name="flat")
+    y = b.add("reshape", y, name="i7", shape=b.type_of(y).shape)
+    return b.build(b.add("identity", y, name="out"), b.add("identity", x, name="copy"))
+
+
+def constants() -> Graph:
+    """A subgraph of constants, one constant that overflows, one nobody reads."""
+    b = GraphBuilder("constants")
+    x = b.input((1, 3, 4, 4))
+    c = b.constant(np.arange(3.0).reshape(1, 3, 1, 1) + 1, name="c")
+    d = b.constant(np.full((1, 3, 1, 1), 2.0), name="d")
+    b.constant(np.ones(1), name="unread")
+    e = b.add("add", c, d, name="e", activation="relu6")
+    e = b.add("div", e, d, name="f")
+    e = b.add("hard_swish", b.add("pad", e, name="g", padding=(1, 1, 2, 2)), name="h")
+    e = b.add("softmax", e, name="soft", axis=1)
+    zero = b.constant(np.zeros((1, 3, 1, 1)), name="zero")
+    infinite = b.add("div", c, zero, name="infinite")
+    y = b.add("mul", x, e, name="scaled")
+    return b.build(b.add("clip", b.add("add", y, infinite, name="s"), name="o", low=-9.0, high=9.0))
+
+
+CASES = (
+    Case("residuals", residuals),
+    Case("batch_norms", batch_norms),
+    Case("identities", identities),
+    Case("constants", constants),
+    *(zoo_case(name) for name in MODELS if not name.startswith("vgg16")),
+)
+_GRAPHS: dict[str, Graph] = {}
+
+
+@pytest.fixture(params=CASES, ids=lambda case: case.name)
+def graph(request: pytest.FixtureRequest) -> Graph:
+    case: Case = request.param
+    if case.name not in _GRAPHS:
+        _GRAPHS[case.name] = case.make()
+    return _GRAPHS[case.name]
+
+
+def outputs(graph: Graph) -> list[torch.Tensor]:
+    torch.manual_seed(1)
+    shapes = [tensor_type.shape[1:] for _, tensor_type in graph.inputs]
+    with torch.inference_mode():
+        values = (
+            GraphModule(graph)
+            .eval()
+            .forward_values(*(torch.randn(2, *shape) for shape in shapes), names=graph.outputs)
+        )
+    return [values[name] for name in graph.outputs]
+
+
+def assert_same_numbers(left: Graph, right: Graph) -> None:
+    for a, b in zip(outputs(left), outputs(right), strict=True):
+        scale = a.abs().max().clamp(min=1e-6)
+        assert (a - b).abs().max() / scale < 2e-5
+
+
+@pytest.mark.parametrize("rewrite", INFERENCE_PASSES, ids=lambda p: p.__name__)
+def test_a_pass_keeps_the_numbers_and_the_rules_and_is_idempotent(
+    rewrite: Pass, graph: Graph
+) -> None:
+    after = rewrite(graph)
+    verify_graph(after)
+    assert rewrite(after) == after
+    if after != graph:
+        assert_same_numbers(graph, after)
+
+
+def test_optimize_keeps_the_numbers_and_needs_one_round(graph: Graph) -> None:
+    after = optimize(graph)
+    assert_same_numbers(graph, after)
+    assert optimize(after) == after
+
+
+@pytest.mark.parametrize("name", ["resnet20", "mobilenet_v2", "efficientnet_b0"])
+def test_nothing_but_layers_pools_and_gates_is_left_of_a_base_model(name: str) -> None:
+    if name not in MODELS:
+        pytest.skip("not in the zoo")
+    after = optimize(build_model(name, input_shape=(3, 32, 32), classes=5, width=0.25))
+    left = {node.op for node in after.nodes}
+    assert left <= {"conv", "linear", "global_average_pool", "flatten", "mul"}
+
+
+def test_masks_and_zeros_survive_folding() -> None:
+    graph = build_model("resnet8", input_shape=(1, 12, 12), classes=3)
+    key = "layer2.0.conv1.weight"
+    mask = np.random.default_rng(3).random(graph.weights[key].values.shape) < 0.3
+    pruned = randomised(graph.with_weights({key: Weight(graph.weights[key].values, mask)}))
+    after = optimize(pruned).weights[key]
+    assert after.mask is not None
+    assert np.array_equal(after.mask, mask)
+    assert np.array_equal(after.values != 0, pruned.weights[key].values != 0)
+
+
+def test_a_residual_is_made_before_the_convolution_that_adds_it() -> None:
+    after = optimize(residuals())
+    order = [node.name for node in after.nodes]
+    early = after.by_name["early"]
+    assert early.inputs == ("input", "late")
+    assert order.index("late") < order.index("early")
+    assert after.by_name["third"].inputs == (after.by_name["third"].inputs[0], "early")
+    assert after.by_name["third"].text("activation") == "leaky_relu"
