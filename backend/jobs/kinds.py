@@ -19,7 +19,6 @@ JOB_KINDS: Mapping[str, str] = {
     "probe": "backend.jobs.device_jobs:probe",
     "scan_host_key": "backend.jobs.device_jobs:scan_host_key",
     "import_model": "backend.jobs.import_model:import_model",
-    "propose_patterns": "backend.jobs.pattern_jobs:propose_patterns",
 }
 
 

@@ -20,6 +20,7 @@ class Settings(BaseSettings):
     database: str = ""  # SQLAlchemy URL; empty: SQLite under `home`
     address: str = "127.0.0.1"
     port: int = Field(default=8501, ge=1, le=65535)
+    sample_config: Path | None = None  # CONFIG.yaml of the sample search; empty: its defaults
     # A job whose runner is silent for `stale_s` is taken up again by a worker.
     heartbeat_s: float = Field(default=2.0, gt=0)
     stale_s: float = Field(default=10.0, gt=0)

@@ -112,16 +112,24 @@ class Search(Base):
     request_id: Mapped[str | None] = mapped_column(unique=True)
     study_name: Mapped[str] = mapped_column(unique=True)
     config: Mapped[JsonObject]
-    # What a resume must find unchanged: digests of model, data, space, code.
-    digests: Mapped[JsonObject]
+    # What a resume must find unchanged: digests of model, data, space, training; made by the
+    # first run.
+    digests: Mapped[JsonObject | None]
     model: Mapped[str]
     data: Mapped[str]
     device: Mapped[str]
     sampler: Mapped[str] = mapped_column(String(40))
-    total_trials: Mapped[int] = mapped_column(default=0)
+    total_trials: Mapped[int | None]
     finished_trials: Mapped[int] = mapped_column(default=0)
     best_speedup: Mapped[float | None]
+    phase: Mapped[str] = mapped_column(default="")
+    message: Mapped[str] = mapped_column(Text, default="")
     dense: Mapped[JsonObject | None]  # the baseline, as measured in this search
+    front: Mapped[list[Any] | None]  # trial ids by latency
+    error: Mapped[str | None] = mapped_column(Text)
+    started_at: Mapped[float | None]
+    finished_at: Mapped[float | None]
+    elapsed_s: Mapped[float] = mapped_column(default=0.0)  # sum over the runs
     owner: Mapped[str] = mapped_column(default="local")
     created_at: Mapped[float] = mapped_column(index=True)
 
@@ -132,7 +140,10 @@ class Evaluation(Base):
     __tablename__ = "evaluations"
 
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    search_id: Mapped[str | None] = mapped_column(String(32), index=True)
+    candidate: Mapped[JsonObject | None]
     result: Mapped[JsonObject]
+    folder: Mapped[str] = mapped_column(Text, default="")  # relative to the data folder
     created_at: Mapped[float]
 
 

@@ -30,9 +30,13 @@ def upgrade() -> None:
     op.create_table(
         "evaluations",
         sa.Column("key", sa.String(64), primary_key=True),
+        sa.Column("search_id", sa.String(32), nullable=True),
+        sa.Column("candidate", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("result", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("folder", sa.Text(), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
     )
+    op.create_index("ix_evaluations_search_id", "evaluations", ["search_id"])
     op.create_table(
         "jobs",
         sa.Column("id", sa.String(32), primary_key=True),
@@ -134,15 +138,22 @@ def upgrade() -> None:
         sa.Column("request_id", sa.String(200), nullable=True, unique=True),
         sa.Column("study_name", sa.String(200), nullable=False, unique=True),
         sa.Column("config", sa.JSON(none_as_null=True), nullable=False),
-        sa.Column("digests", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("digests", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("model", sa.String(200), nullable=False),
         sa.Column("data", sa.String(200), nullable=False),
         sa.Column("device", sa.String(200), nullable=False),
         sa.Column("sampler", sa.String(40), nullable=False),
-        sa.Column("total_trials", sa.Integer(), nullable=False),
+        sa.Column("total_trials", sa.Integer(), nullable=True),
         sa.Column("finished_trials", sa.Integer(), nullable=False),
         sa.Column("best_speedup", sa.Double(), nullable=True),
+        sa.Column("phase", sa.String(200), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
         sa.Column("dense", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("front", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("started_at", sa.Double(), nullable=True),
+        sa.Column("finished_at", sa.Double(), nullable=True),
+        sa.Column("elapsed_s", sa.Double(), nullable=False),
         sa.Column("owner", sa.String(200), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
     )
