@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from backend.models.efficientnet import efficientnet_b0
+from backend.models.mobilenet_v2 import mobilenet_v2
+from backend.models.mobilenet_v3 import mobilenet_v3_large
 from backend.models.resnet import resnet
 from backend.models.resnet_cifar import resnet_cifar
 from backend.models.state import load_state
+from backend.models.vgg import vgg16, vgg16_cifar, vgg_small
 from codegen.errors import GraphError
 from codegen.ir.builder import GraphBuilder
 from codegen.ir.graph import Graph, Preprocessing
@@ -70,6 +74,9 @@ _CARDS = (
     _card("resnet8", "ResNet-8", "resnet_cifar", partial(resnet_cifar, depth=8), _CIFAR),
     _card("resnet20", "ResNet-20", "resnet_cifar", partial(resnet_cifar, depth=20), _CIFAR),
     _card("resnet56", "ResNet-56", "resnet_cifar", partial(resnet_cifar, depth=56), _CIFAR),
+    _card("vgg_small", "VGG-small", "vgg", vgg_small, _CIFAR),
+    _card("vgg16_cifar", "VGG-16 with batch norm (CIFAR)", "vgg", vgg16_cifar, _CIFAR),
+    _card("vgg16", "VGG-16 (ImageNet)", "vgg", vgg16, _IMAGENET),
     _card(
         "resnet18",
         "ResNet-18",
@@ -84,6 +91,15 @@ _CARDS = (
         partial(resnet, blocks=(3, 4, 6, 3), bottleneck=True),
         _IMAGENET,
     ),
+    _card("mobilenet_v2", "MobileNetV2", "mobilenet_v2", mobilenet_v2, _IMAGENET),
+    _card(
+        "mobilenet_v3_large",
+        "MobileNetV3-Large",
+        "mobilenet_v3",
+        mobilenet_v3_large,
+        _IMAGENET,
+    ),
+    _card("efficientnet_b0", "EfficientNet-B0", "efficientnet", efficientnet_b0, _IMAGENET),
 )
 
 MODELS: dict[str, ModelCard] = {card.name: card for card in _CARDS}
