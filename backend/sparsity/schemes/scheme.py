@@ -1,0 +1,118 @@
+"""The contract of a pruning scheme."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from math import prod
+
+import numpy as np
+
+from backend.sparsity.candidate import LayerChoice
+from backend.sparsity.patterns import PatternSet
+from backend.sparsity.schemes.structure import (
+    BoolArray,
+    FloatArray,
+    Structure,
+    select_units,
+    sum_bands,
+)
+from codegen.errors import PlanError
+from codegen.ir.node import Node
+
+Shape = tuple[int, ...]
+
+
+class Scheme(ABC):
+    """A kind of structure.
+
+    `legal` is asked first, with a layer's node and the shape of its weight; `problem` then, with
+    a choice; `mask` and `structure` only where both had nothing to say. A scheme keeps no state.
+
+    Attributes:
+        name: what plans call it.
+        title: what people call it.
+    """
+
+    name: str
+    title: str
+
+    @abstractmethod
+    def legal(self, node: Node, weight_shape: Shape) -> str | None:
+        """Why the scheme cannot prune this layer, in words, or None where it can."""
+
+    @abstractmethod
+    def structure(
+        self, weight_shape: Shape, choice: LayerChoice, patterns: PatternSet | None
+    ) -> Structure:
+        """What is kept or removed together."""
+
+    def problem(self, weight_shape: Shape, choice: LayerChoice) -> str | None:
+        """Why the choice's rate is impossible on a weight of this shape, or None."""
+        total = prod(weight_shape)
+        if total / choice.rate < 0.5:
+            return f"the rate {choice.rate:g} leaves nothing of {total} weights"
+        return None
+
+    def mask(
+        self, weight: FloatArray, choice: LayerChoice, patterns: PatternSet | None = None
+    ) -> BoolArray:
+        """Weights to keep by magnitude: the units with the most squared weight per weight.
+
+        The share kept is 1 / rate within half a unit (`select_units` says how it is rounded), and
+        at least one unit stays.
+
+        Raises:
+            PlanError: the rate is impossible for this shape.
+        """
+        structure = self.structure(weight.shape, choice, patterns)
+        columns = weight.reshape(len(weight), -1)
+        return self.mask_from_scores(
+            weight.shape, choice, structure, sum_bands(columns**2, structure.band)
+        )
+
+    def mask_from_scores(
+        self, weight_shape: Shape, choice: LayerChoice, structure: Structure, scores: FloatArray
+    ) -> BoolArray:
+        """The mask that keeps the units with the highest mean score.
+
+        Args:
+            weight_shape: of the weight.
+            choice: gives the rate.
+            structure: of this scheme for the shape and choice.
+            scores: of each band's columns, (bands, columns).
+
+        Raises:
+            PlanError: the rate is impossible for this shape.
+        """
+        problem = self.problem(weight_shape, choice)
+        if problem is not None:
+            raise PlanError(problem)
+        filters, columns = weight_shape[0], prod(weight_shape[1:])
+        rows = sum_bands(np.ones((filters, 1), np.float32), structure.band)  # (bands, 1)
+        inside = np.ones(scores.shape, dtype=bool)
+        if structure.alternatives is not None:
+            inside = best_alternatives(scores, structure.alternatives)
+        summed, sizes = _sum_units(np.where(inside, scores, 0), inside, structure)
+        means = np.divide(summed, sizes, out=np.zeros_like(summed), where=sizes > 0)
+        kept = select_units(means, sizes * rows, filters * columns / choice.rate)
+        mask = inside & kept[:, structure.units]
+        return np.repeat(mask, structure.band, axis=0)[:filters].reshape(weight_shape)
+
+
+def best_alternatives(scores: FloatArray, alternatives: BoolArray) -> BoolArray:
+    """In each kernel the alternative with the highest score: (bands, columns)."""
+    positions = alternatives.shape[1]
+    kernels = scores.reshape(-1, positions)  # (bands x channels, positions)
+    best = (kernels @ alternatives.T.astype(np.float32)).argmax(axis=1)
+    return np.asarray(alternatives[best].reshape(scores.shape))
+
+
+def _sum_units(
+    scores: FloatArray, inside: BoolArray, structure: Structure
+) -> tuple[FloatArray, FloatArray]:
+    """Score and number of columns of each unit: two arrays of (bands, units)."""
+    order = np.argsort(structure.units, kind="stable")
+    starts = np.searchsorted(structure.units[order], np.arange(structure.unit_count))
+    summed = np.add.reduceat(scores[:, order], starts, axis=1)
+    sizes = np.add.reduceat(inside[:, order].astype(np.float32), starts, axis=1)
+    return summed, sizes
