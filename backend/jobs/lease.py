@@ -54,13 +54,14 @@ class LeaseTable:
         self._max_crashes = max_crashes
         self._clock = clock
 
-    def claim(self, worker_id: str, lane: str) -> Claim | None:
+    def claim(self, worker_id: str, lane: str, only_job: str | None = None) -> Claim | None:
         """Take the oldest waiting job of a lane whose subject is free, or None."""
+        waiting = _next_queued(lane, only_job)
         with self._database.read() as session:
-            if session.scalar(_next_queued(lane)) is None:
+            if session.scalar(waiting) is None:
                 return None  # idle workers do not take the write lock
         with self._database.write() as session:
-            job = session.scalar(_next_queued(lane))
+            job = session.scalar(waiting)
             if job is None:
                 return None
             now = self._clock()
@@ -77,7 +78,7 @@ class LeaseTable:
             return Claim(job.id, job.token, job.kind, dict(job.payload))
 
     def register_runner(
-        self, job_id: str, token: int, *, host: str, pid: int, pid_started_at: float
+        self, job_id: str, token: int, *, host: str, pid: int, pid_started_at: float | None
     ) -> None:
         """Note the process group of a runner before it begins.
 
@@ -190,6 +191,17 @@ class LeaseTable:
                 self._interrupt(session, job, reason, crashed=True)
         return lost
 
+    def running_on(self, host: str) -> list[LostRun]:
+        """Runs of one machine whose runner has registered, alive or not."""
+        running = select(Job).where(
+            Job.state == JobState.RUNNING, Job.host == host, Job.pid.is_not(None)
+        )
+        with self._database.read() as session:
+            return [
+                LostRun(job.id, job.token, job.host, job.pid, job.pid_started_at)
+                for job in session.scalars(running)
+            ]
+
     def _interrupt(self, session: Session, job: Job, reason: str, *, crashed: bool) -> JobState:
         add_event(session, job.id, job.token, "interrupted", reason, clock=self._clock)
         job.crashes += int(crashed)
@@ -212,14 +224,15 @@ class LeaseTable:
         return after
 
 
-def _next_queued(lane: str) -> Select[Job]:
+def _next_queued(lane: str, only_job: str | None) -> Select[Job]:
     busy = aliased(Job)
+    wished = [] if only_job is None else [Job.id == only_job]
     subject_is_busy = exists().where(
         busy.state == JobState.RUNNING, busy.subject == Job.subject, busy.id != Job.id
     )
     return (
         select(Job)
-        .where(Job.state == JobState.QUEUED, Job.lane == lane, ~subject_is_busy)
+        .where(Job.state == JobState.QUEUED, Job.lane == lane, ~subject_is_busy, *wished)
         .order_by(Job.created_at, Job.id)
         .limit(1)
         .with_for_update(skip_locked=True)

@@ -7,8 +7,7 @@ import os
 import signal
 import socket
 import sys
-
-import psutil
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 
@@ -17,7 +16,7 @@ def die_with_parent(parent_pid: int) -> None:
     """Ask Linux to kill this process when its parent dies; call it first thing in a child.
 
     Args:
-        parent_pid: the parent as it was at the start. Where it is gone already, this ends at once.
+        parent_pid: the parent, as it was at the start. Where it is gone already, this ends at once.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
@@ -30,18 +29,31 @@ def host_name() -> str:
     return socket.gethostname()
 
 
-def started_at(pid: int) -> float:
-    """When a process began, which tells it from a later one of the same id."""
-    return psutil.Process(pid).create_time()
+def started_at(pid: int) -> float | None:
+    """When a process began, in seconds since boot; None when it is gone or only a zombie.
+
+    With the id it names a process for good: ids return, and clocks may jump.
+    """
+    try:
+        line = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    state, *fields = line.rpartition(")")[2].split()
+    if state in "ZX":
+        return None
+    return int(fields[18]) / os.sysconf("SC_CLK_TCK")  # field 22 of proc(5)
+
+
+def is_running(pid: int, pid_started_at: float | None) -> bool:
+    """Whether a process lives and is the one that began then."""
+    return started_at(pid) is not None and started_at(pid) == pid_started_at
 
 
 def kill_group(pid: int, pid_started_at: float | None) -> None:
-    """Send KILL to the group that a runner leads, if the leader is still that runner or gone."""
-    try:
-        if pid_started_at is not None and abs(started_at(pid) - pid_started_at) > 1:
-            return
-    except psutil.NoSuchProcess:
-        pass  # the leader is gone; its group may live, and no new group can take its id till then
+    """Send KILL to the group that a runner leads, if the leader is that runner or gone."""
+    if started_at(pid) not in (None, pid_started_at):
+        return
+    # Where the leader is gone its group may live; no other process can take its id till then.
     try:
         os.killpg(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):

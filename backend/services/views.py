@@ -22,6 +22,7 @@ class WorkerStatus:
     last_seen: datetime | None
     running: int
     waiting: int
+    pid: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
