@@ -30,7 +30,9 @@ def error_panel(what: str, why: str, remedy: str, details: str = "") -> None:
 
 
 @contextmanager
-def errors_shown(what: str, remedy: str = "Mend what is named above and try again.") -> Iterator[None]:
+def errors_shown(
+    what: str, remedy: str = "Mend what is named above and try again."
+) -> Iterator[None]:
     """Show any error of the block as a panel instead of a broken page.
 
     A user's error is told in its own sentence. Anything else gets a number; its trace goes to

@@ -1,4 +1,4 @@
-// The 3x3 pattern editor. Data in: {patterns, readonly, revision}. State out: "patterns".
+// The 3x3 pattern editor. Data in: {patterns, notes, readonly, revision}. State out: "patterns".
 // Nodes are updated in place: a redraw would take the keyboard focus away.
 const SIZE = 3;
 const models = new WeakMap();
@@ -6,10 +6,25 @@ const models = new WeakMap();
 const rotated = (p) => p.map((_, i) => p[(SIZE - 1 - (i % SIZE)) * SIZE + Math.floor(i / SIZE)]);
 const mirrored = (p) => p.map((_, i) => p[Math.floor(i / SIZE) * SIZE + (SIZE - 1 - (i % SIZE))]);
 
-function button(label, title, onclick) {
+// 16 x 16 line drawings: glyphs for these differ or lack from font to font.
+const ICONS = {
+  rotate: "M13 8a5 5 0 1 1-2-4M11 1v3.4H7.6",
+  mirror: "M8 2v12M5.5 5 2.5 8l3 3M10.5 5l3 3-3 3",
+  copy: "M6 6h8v8H6zM10 6V2H2v8h4",
+  remove: "M4 4l8 8M12 4l-8 8",
+  add: "M8 3v10M3 8h10",
+};
+
+function button(icon, title, onclick) {
   const node = document.createElement("button");
   node.type = "button";
-  node.textContent = label;
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", ICONS[icon]);
+  svg.appendChild(path);
+  node.appendChild(svg);
   node.title = title;
   node.setAttribute("aria-label", title);
   node.addEventListener("click", onclick);
@@ -25,6 +40,7 @@ export default function (component) {
     models.set(root, model);
   }
   model.readonly = data.readonly;
+  model.notes = data.notes || [];
   model.send = (patterns) => {
     model.patterns = patterns;
     draw(root, model);
@@ -50,6 +66,8 @@ function draw(root, model) {
     const kept = pattern.reduce((a, b) => a + b, 0);
     made.title.textContent = `${index + 1}`;
     made.kept.textContent = `${kept} of 9`;
+    made.note.textContent = model.notes[index] || "";
+    made.note.hidden = !model.notes[index];
     made.tools.hidden = model.readonly;
     made.cells.forEach((cell, i) => {
       cell.setAttribute("aria-pressed", pattern[i] ? "true" : "false");
@@ -60,7 +78,7 @@ function draw(root, model) {
   });
   let add = root.querySelector(".add");
   if (!add) {
-    add = button("+", "Add a pattern", () =>
+    add = button("add", "Add a pattern", () =>
       model.send([...model.patterns, [0, 1, 0, 1, 1, 1, 0, 0, 0]]));
     add.className = "add";
     root.appendChild(add);
@@ -112,14 +130,16 @@ function makeCard(root, model, index) {
   const tools = document.createElement("div");
   tools.className = "tools";
   tools.append(
-    button("↻", "Rotate this pattern", () =>
+    button("rotate", "Rotate this pattern", () =>
       edit((next) => { next[index] = rotated(next[index]); })),
-    button("⇋", "Mirror this pattern", () =>
+    button("mirror", "Mirror this pattern", () =>
       edit((next) => { next[index] = mirrored(next[index]); })),
-    button("⧉", "Duplicate this pattern", () =>
+    button("copy", "Duplicate this pattern", () =>
       edit((next) => { next.splice(index + 1, 0, [...next[index]]); })),
-    button("✕", "Delete this pattern", () => edit((next) => { next.splice(index, 1); })),
+    button("remove", "Delete this pattern", () => edit((next) => { next.splice(index, 1); })),
   );
-  card.append(head, grid, tools);
-  return { card, title, kept, tools, cells };
+  const note = document.createElement("div");
+  note.className = "note";
+  card.append(head, grid, note, tools);
+  return { card, title, kept, note, tools, cells };
 }

@@ -23,7 +23,12 @@ def _component() -> Any:
 
 
 def pattern_editor(
-    patterns: Sequence[Sequence[int]], *, key: str, revision: int = 0, readonly: bool = False
+    patterns: Sequence[Sequence[int]],
+    *,
+    key: str,
+    notes: Sequence[str] = (),
+    revision: int = 0,
+    readonly: bool = False,
 ) -> Patterns:
     """Draw patterns as grids and return them as they now stand.
 
@@ -33,12 +38,18 @@ def pattern_editor(
     Args:
         patterns: what to show first, and whenever `revision` changes.
         key: stable name of this editor.
+        notes: a few plain words under each pattern, such as its share of a net's kernels.
         revision: a new number makes the editor forget its edits and show `patterns`.
         readonly: presets are looked at, not edited.
     """
     given = [list(pattern) for pattern in patterns]
     result = _component()(
-        data={"patterns": given, "readonly": readonly, "revision": revision},
+        data={
+            "patterns": given,
+            "notes": list(notes),
+            "readonly": readonly,
+            "revision": revision,
+        },
         default={"patterns": given},
         key=key,
         on_patterns_change=_ignore,

@@ -4,10 +4,12 @@ import streamlit as st
 
 from app.components import links
 from app.components.error_panel import errors_shown
+from app.components.frame import show
 from app.components.states import empty_state, page_head
+from app.viewmodels.home_steps import home_steps
 from app.viewmodels.numbers import ago, times
 from app.viewmodels.progress import state_badge
-from backend.services import searches
+from backend.services import deployments, searches
 from backend.services.views import SearchSummary
 
 ALIVE_FIRST = ("running", "queued", "paused", "interrupted")
@@ -22,6 +24,7 @@ def render() -> None:
     )
     with errors_shown("The list of searches cannot be read."):
         found = searches.list_searches()
+        steps(found)
         if not found:
             empty_state(
                 "Nothing has been searched yet",
@@ -38,10 +41,30 @@ def render() -> None:
             st.subheader("Searches", anchor=False)
             if st.button("New search", icon=":material/add:", type="primary"):
                 st.switch_page(links.SEARCH, query_params={"new": "1"})
-        with st.grid(columns="auto", min_column_width=300, gap="medium") as grid:
-            del grid
+        with st.grid(columns="auto", min_column_width=300, gap="medium"):
             for search in sorted(found, key=_order):
                 search_card(search)
+
+
+ICONS = {
+    "done": (":material/check_circle:", "green"),
+    "next": (":material/play_circle:", "blue"),
+    "later": (":material/radio_button_unchecked:", "gray"),
+}
+
+
+def steps(found: list[SearchSummary]) -> None:
+    """Draw the way from a model to a device, with the next step marked."""
+    with st.grid(columns="auto", min_column_width=180, gap="small"):
+        for number, step in enumerate(home_steps(found, deployments.list_deployments()), 1):
+            icon, colour = ICONS[step.state]
+            with st.container(border=True, height="stretch", key=f"step-{number}"):
+                with st.container(horizontal=True, horizontal_alignment="distribute"):
+                    st.page_link(
+                        step.page, label=f"**{step.title}**", query_params=dict(step.ids) or None
+                    )
+                    st.badge(step.state, icon=icon, color=colour)
+                st.caption(step.says)
 
 
 def _order(search: SearchSummary) -> tuple[bool, float]:
@@ -77,4 +100,4 @@ def search_card(search: SearchSummary) -> None:
             )
 
 
-render()
+show(render)

@@ -5,6 +5,7 @@ import streamlit as st
 
 from app.components import links
 from app.components.error_panel import error_panel, errors_shown
+from app.components.frame import show
 from app.components.job_progress import job_progress
 from app.components.states import empty_state, next_step, page_head
 from app.viewmodels.layers import model_table, shape_text
@@ -64,14 +65,14 @@ def describe(report: ModelReport, card: ModelCard) -> None:
     facts = [
         ("Parameters", big(report.parameters)),
         ("MACs per image", big(report.macs)),
-        ("Input", shape_text(report.input_shape)),
+        ("Input", shape_text(report.input_shape[-3:])),
         ("Classes", count(report.classes)),
         ("Nodes", count(report.nodes)),
         ("Test accuracy", percent(card.accuracy) if card.trained else "not trained"),
     ]
     with st.grid(columns="auto", min_column_width=150, gap="small"):
         for label, value in facts:
-            st.metric(label, value, border=True)
+            st.metric(label, value, border=True, height="stretch")
     support(report)
     st.subheader("Layers", anchor=False)
     table = model_table(report.layers)
@@ -148,4 +149,4 @@ def imported(job: JobView) -> None:
         st.rerun()
 
 
-render()
+show(render)

@@ -50,6 +50,7 @@ def front_figure(view: SearchView, colours: Palette, limits: Budgets | None = No
     front = front_trials(view)
     on_front = {trial.id for trial in front}
     dominated = [t for t in plottable(view.trials) if t.id not in on_front][-MAX_DOMINATED:]
+    place = "this computer" if view.device == "local" else view.device
     figure = go.Figure()
     if dominated:
         figure.add_trace(_points(dominated, "dominated", colours.muted, "circle-open", 8))
@@ -70,7 +71,7 @@ def front_figure(view: SearchView, colours: Palette, limits: Budgets | None = No
     _budget_lines(figure, limits or budgets(view.config), colours)
     figure.update_layout(
         colorway=list(colours.categories),
-        xaxis_title=f"latency on {view.device} (ms, measured)",
+        xaxis_title=f"latency on {place} (ms, measured)",
         yaxis_title="accuracy (%, validation)",
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         margin={"l": 10, "r": 10, "t": 40, "b": 10},

@@ -104,6 +104,8 @@ def rate_bars(layers: Sequence[LayerView], colours: Palette) -> go.Figure:
             marker={"color": colours.primary},
             text=[layer.scheme.replace("_", "-") for layer in shown],
             textposition="auto",
+            insidetextfont={"color": colours.paper},
+            outsidetextfont={"color": colours.ink},
             hovertemplate="%{y}: %{x:.2f}×<extra></extra>",
             showlegend=False,
         )

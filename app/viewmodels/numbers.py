@@ -1,5 +1,6 @@
 """Numbers as text: always with a unit, always with the same decimals."""
 
+import math
 from datetime import UTC, datetime
 
 NOTHING = "–"
@@ -65,7 +66,12 @@ def time_left(eta_s: float | None, finished: int) -> str:
     """Return the time left as a range; silent until three candidates have finished."""
     if eta_s is None or finished < 3:
         return "after 3 candidates"
-    return f"{duration(0.8 * eta_s)} – {duration(1.3 * eta_s)}"
+    low, high = 0.8 * eta_s, 1.3 * eta_s
+    if high < 120:
+        return f"{low:.0f} – {high:.0f} s"
+    if high < 7200:
+        return f"{low / 60:.0f} – {math.ceil(high / 60)} min"
+    return f"{low / 3600:.1f} – {high / 3600:.1f} h"
 
 
 def error_size(value: float | None) -> str:

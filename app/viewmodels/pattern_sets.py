@@ -4,8 +4,7 @@ import json
 import re
 from collections.abc import Collection, Sequence
 
-import pandas as pd
-
+from app.viewmodels.numbers import percent
 from backend.services.views import PatternSetView
 
 Patterns = tuple[tuple[int, ...], ...]
@@ -84,11 +83,6 @@ def summary(patterns: Sequence[Sequence[int]]) -> str:
     return f"{number} · {entries} of 9 weights kept"
 
 
-def coverage_table(view: PatternSetView) -> pd.DataFrame:
-    """Return each pattern's share of a net's kernels, most used first."""
-    rows = [
-        {"pattern": number, "share of kernels (%)": 100 * share}
-        for number, share in enumerate(view.coverage, start=1)
-    ]
-    table = pd.DataFrame(rows, columns=["pattern", "share of kernels (%)"])
-    return table.sort_values("share of kernels (%)", ascending=False, ignore_index=True)
+def coverage_notes(view: PatternSetView) -> list[str]:
+    """Return each pattern's share of a net's kernels, e.g. `24.0 %`; empty when not measured."""
+    return [percent(share, 1) for share in view.coverage]

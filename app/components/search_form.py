@@ -1,0 +1,254 @@
+"""The search form: the same schema as CONFIG.yaml, by widgets or as text."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.components import links
+from app.viewmodels.deployments import device_title
+from app.viewmodels.numbers import count, percent
+from app.viewmodels.search_form import (
+    PRESETS,
+    RATES,
+    SAMPLERS,
+    SCHEMES,
+    Config,
+    from_yaml,
+    merged,
+    to_yaml,
+    with_preset,
+)
+from backend.services import data, devices, models, searches
+
+
+def search_form() -> Config | None:
+    """Draw the form.
+
+    Returns:
+        The configuration as it now stands, or None while the YAML text cannot be read.
+    """
+    default = dict(searches.default_config())
+    preset = st.segmented_control(
+        "Preset",
+        list(PRESETS),
+        default="standard",
+        format_func=lambda name: PRESETS[name].title,
+        key="preset",
+        help=" · ".join(f"{p.title}: {p.says}" for p in PRESETS.values()),
+    )
+    base = with_preset(default, preset) if preset else default
+    if preset:
+        st.caption(PRESETS[preset].says)
+    by_form, by_yaml = st.tabs(["Form", "CONFIG.yaml"], key="form-tabs", on_change="rerun")
+    with by_form:
+        config = widgets(base, preset or "own")
+    with by_yaml:
+        return yaml_view(config)
+
+
+def yaml_view(config: Config) -> Config | None:
+    """Draw the configuration as text; edits win over the form while switched on."""
+    by_hand = st.toggle(
+        "Edit as text", help="The text below is used as it stands; the form is then ignored."
+    )
+    if not by_hand:
+        st.code(to_yaml(config), language="yaml")
+        return config
+    text = st.text_area(
+        "CONFIG.yaml", to_yaml(config), height=340, help="The schema of `punchcard search`."
+    )
+    read = from_yaml(text or "")
+    if isinstance(read, str):
+        st.error(read, icon=":material/error:")
+        return None
+    return read
+
+
+def widgets(base: Config, key: str) -> Config:
+    """Draw every field; `key` changes with the preset, so that its numbers show."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**What**")
+        what = what_fields(base)
+        st.markdown("**Limits for the front**")
+        limits = limit_fields(base)
+    with right:
+        st.markdown("**Budget**")
+        budget = budget_fields(base, key)
+        st.markdown("**Space**")
+        space = space_fields(base)
+    training = base.get("training") or {}
+    if training:
+        with st.expander("Training of each candidate"):
+            training = training_fields(base, key)
+    values: dict[str, Any] = {**what, "budget": budget, "constraints": limits, "space": space}
+    if training:
+        values["training"] = training
+    return merged(base, **values)
+
+
+def what_fields(base: Config) -> dict[str, Any]:
+    """Draw model, data, device and sampler."""
+    cards = {card.name: card for card in models.list_models()}
+    sets = {card.name: card for card in data.list_data()}
+    found = {device.name: device for device in devices.list_devices()}
+    model = _select(
+        "Model",
+        list(cards),
+        links.id_from_address("model") or base["model"],
+        lambda n: cards[n].title + (f" ({percent(cards[n].accuracy)})" if cards[n].trained else ""),
+        "The network to prune. Trained ones start from their accuracy.",
+    )
+    chosen = _select(
+        "Data",
+        list(sets),
+        base["data"],
+        lambda n: f"{sets[n].title} – {count(sets[n].train)} to train, {sets[n].classes} classes",
+        "Images for the fine-tuning. Test images are scored once, at the end.",
+    )
+    device = _select(
+        "Device",
+        list(found),
+        base["device"],
+        lambda n: device_title(found[n]),
+        "Latency is measured there, on each candidate's own generated code.",
+    )
+    sampler = _select(
+        "Sampler",
+        list(SAMPLERS),
+        base["sampler"],
+        lambda n: SAMPLERS[n],
+        "How the next candidate is chosen.",
+    )
+    return {"model": model, "data": chosen, "device": device, "sampler": sampler}
+
+
+def _select(label: str, options: Sequence[str], wanted: str, show: Any, says: str) -> str:
+    names = list(options) if wanted in options else [wanted, *options]
+    known = set(options)
+    return str(
+        st.selectbox(
+            label,
+            names,
+            index=names.index(wanted),
+            format_func=lambda n: show(n) if n in known else n,
+            help=says,
+            key=f"form-{label}",
+        )
+    )
+
+
+def budget_fields(base: Config, key: str) -> dict[str, Any]:
+    """Draw the budget and the seed's neighbourhood."""
+    budget = base.get("budget") or {}
+    trials = st.number_input(
+        "Candidates",
+        min_value=1,
+        max_value=100_000,
+        value=int(budget.get("trials") or 24),
+        step=1,
+        key=f"trials-{key}",
+        help="Each is pruned, fine-tuned, compiled to C, run and timed.",
+    )
+    minutes = st.number_input(
+        "Minutes at most (0 = no limit)",
+        min_value=0.0,
+        value=float(budget.get("minutes") or 0.0),
+        step=5.0,
+        key=f"minutes-{key}",
+        help="The search ends at whichever limit comes first.",
+    )
+    return {"trials": int(trials), "minutes": float(minutes) or None}
+
+
+def limit_fields(base: Config) -> dict[str, Any]:
+    """Draw the limits; 0 switches one off."""
+    limits = base.get("constraints") or {}
+    latency = st.number_input(
+        "Latency at most (ms, 0 = no limit)",
+        min_value=0.0,
+        value=float(limits.get("latency_ms") or 0.0),
+        step=0.5,
+        format="%.2f",
+        help="Slower candidates are measured, but do not stand on the front.",
+    )
+    accuracy = st.number_input(
+        "Accuracy at least (%, 0 = no limit)",
+        min_value=0.0,
+        max_value=100.0,
+        value=100.0 * float(limits.get("accuracy") or 0.0),
+        step=0.5,
+        format="%.1f",
+        help="On the validation images.",
+    )
+    size = st.number_input(
+        "Weights at most (kB, 0 = no limit)",
+        min_value=0.0,
+        value=float(limits.get("size_bytes") or 0) / 1000.0,
+        step=50.0,
+        format="%.0f",
+        help="Size of the packed weights on the device.",
+    )
+    return {
+        "latency_ms": float(latency) or None,
+        "accuracy": round(float(accuracy) / 100.0, 6) or None,
+        "size_bytes": int(size * 1000) or None,
+    }
+
+
+def space_fields(base: Config) -> dict[str, Any]:
+    """Draw what each layer may choose from."""
+    space = base.get("space") or {}
+    wanted = [name for name in space.get("schemes", ()) if name in SCHEMES]
+    schemes = st.multiselect(
+        "Schemes",
+        list(SCHEMES),
+        default=wanted,
+        format_func=lambda n: SCHEMES[n],
+        help="Kinds of structure. A layer that a scheme does not fit leaves it out.",
+    )
+    rates = st.multiselect(
+        "Rates (dense ÷ kept weights)",
+        sorted({*RATES, *(float(r) for r in space.get("rates", ()))}),
+        default=[float(rate) for rate in space.get("rates", ())],
+        format_func=lambda rate: f"{rate:g}×",
+        help="4× keeps a quarter of a layer's weights. Dense is always allowed.",
+    )
+    seed = st.number_input(
+        "Seed",
+        min_value=0,
+        max_value=2**31 - 1,
+        value=int(base.get("seed") or 0),
+        step=1,
+        help="The same seed and settings propose the same candidates.",
+        key="form-seed",
+    )
+    base["seed"] = int(seed)
+    return {"schemes": list(schemes), "rates": sorted(rates)}
+
+
+def training_fields(base: Config, key: str) -> dict[str, Any]:
+    """Draw how long each candidate is trained; other keys stay as they are."""
+    training = base.get("training") or {}
+    images, epochs = st.columns(2)
+    with images:
+        number = st.number_input(
+            "Images",
+            min_value=0,
+            value=int(training.get("images") or 0),
+            step=500,
+            help="Training images each candidate sees per epoch.",
+            key=f"images-{key}",
+        )
+    with epochs:
+        rounds = st.number_input(
+            "Epochs",
+            min_value=0,
+            max_value=1000,
+            value=int(training.get("epochs") or 0),
+            step=1,
+            help="Passes over these images. 0 only repairs the weights.",
+            key=f"epochs-{key}",
+        )
+    return {"images": int(number), "epochs": int(rounds)}

@@ -1,0 +1,557 @@
+"""A recorded stand-in for `backend.services`: the same functions over views kept in memory.
+
+Page tests use it to put a page into any of its states without a worker; the browser tests of
+`tests/e2e` use the real services.
+"""
+
+import importlib
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from backend.services.errors import PunchcardError
+from backend.services.views import (
+    CandidateView,
+    DataCard,
+    DeploymentView,
+    DeviceView,
+    JobView,
+    LayerRow,
+    LayerView,
+    ModelCard,
+    ModelReport,
+    PatternSetView,
+    Point,
+    SearchSummary,
+    SearchView,
+    StepView,
+    TrialRow,
+    Unsupported,
+    WorkerStatus,
+)
+
+NOW = datetime.now(UTC)
+SEARCH_ID = "5eac4001"
+CONFIG: dict[str, Any] = {
+    "model": "resnet20",
+    "data": "sample",
+    "device": "local",
+    "sampler": "punchcard",
+    "seed": 0,
+    "budget": {"trials": 24},
+    "constraints": {"latency_ms": 3.0},
+    "space": {
+        "schemes": ["pattern", "block_punched"],
+        "rates": [2.25, 4.0, 8.1],
+        "filter_types": ["conv3x3"],
+    },
+    "training": {"images": 4000, "epochs": 1},
+}
+NATURAL = (
+    (0, 1, 0, 1, 1, 1, 0, 0, 0),
+    (0, 1, 0, 1, 1, 0, 0, 1, 0),
+    (0, 1, 0, 0, 1, 1, 0, 1, 0),
+    (0, 0, 0, 1, 1, 1, 0, 1, 0),
+    (1, 1, 0, 1, 1, 0, 0, 0, 0),
+    (0, 1, 1, 0, 1, 1, 0, 0, 0),
+    (0, 0, 0, 1, 1, 0, 1, 1, 0),
+    (0, 0, 0, 0, 1, 1, 0, 1, 1),
+)
+SOURCE = """#include <stdint.h>
+
+/* punchcard 0.1.0, target x86_64-avx2, tile 4x16 */
+void punchcard_f32_conv3x3_pattern_relu_microkernel_4x16__avx2(
+    const punchcard_conv_shape* shape, const float* input, const float* weights,
+    const uint16_t* metadata, float* output, const punchcard_params* params) {
+  for (int32_t oc = 0; oc < shape->output_channels; oc += 4) {
+    for (int32_t oy = 0; oy < shape->output_height; ++oy) {
+      /* one pattern per group of filters: four loads, four fused multiply-adds */
+    }
+  }
+}
+"""
+SCENARIOS = ("empty", "working", "full", "failed")
+
+
+def layer_names() -> list[tuple[str, int, int, int]]:
+    """ResNet-20's convolutions: name, input channels, output channels, output side."""
+    rows = [("conv1", 1, 16, 28)]
+    for stage, (width, side) in enumerate(((16, 28), (32, 14), (64, 7)), start=1):
+        for block in range(3):
+            first = width if stage == 1 or block else width // 2
+            rows.append((f"layer{stage}.{block}.conv1", first, width, side))
+            rows.append((f"layer{stage}.{block}.conv2", width, width, side))
+    return rows
+
+
+def trials(number: int) -> tuple[TrialRow, ...]:
+    """Finished trials along a plausible front, with a few dominated and a failed one."""
+    random = np.random.default_rng(7)
+    rows = []
+    for n in range(number):
+        speedup = 1.3 + 3.2 * random.random()
+        accuracy = 0.912 - 0.004 * max(0.0, speedup - 2) ** 1.6 - 0.012 * random.random()
+        rows.append(
+            TrialRow(
+                id=f"{SEARCH_ID}-{n}",
+                number=n,
+                state="done",
+                accuracy=accuracy,
+                accuracy_se=0.0063,
+                latency_ms=6.4 / speedup,
+                latency_spread_ms=0.03 + 0.08 * random.random(),
+                speedup=speedup,
+                rate=1 + 1.6 * speedup,
+                max_relative_error=2.1e-6,
+                verified=True,
+                candidate_label="pattern/4/natural-8/g8 ×12, block_punched/4/8x4 ×6",
+            )
+        )
+    best = -1.0
+    on_front = set()
+    for row in sorted(rows, key=lambda r: r.latency_ms):
+        if row.accuracy > best:
+            best = row.accuracy
+            on_front.add(row.id)
+    rows = [replace(row, on_front=row.id in on_front) for row in rows]
+    if number > 6:
+        rows[3] = TrialRow(
+            id=f"{SEARCH_ID}-3", number=3, state="failed", error="the compiler ran out of memory"
+        )
+    return tuple(rows)
+
+
+class FakeStudio:
+    """The services of one scenario; calls that change something are recorded in `calls`."""
+
+    def __init__(self, scenario: str = "full", *, worker_alive: bool = True):
+        self.scenario = scenario
+        self.worker_alive = worker_alive
+        self.calls: list[tuple[str, tuple[Any, ...]]] = []
+        self.sets = {
+            "natural-8": PatternSetView(
+                name="natural-8",
+                patterns=NATURAL,
+                preset=True,
+                note="The eight most frequent 4-entry patterns of the shipped ResNet-20.",
+                coverage=(0.24, 0.19, 0.15, 0.12, 0.09, 0.08, 0.07, 0.06),
+            ),
+            "mine": PatternSetView(name="mine", patterns=NATURAL[:3], preset=False),
+        }
+        if scenario == "empty":
+            self.sets = {}
+
+    # status
+    def worker_status(self) -> WorkerStatus:
+        seen = NOW - timedelta(minutes=4)
+        running = int(self.scenario == "working")
+        return WorkerStatus(alive=self.worker_alive, last_seen=seen, running=running, waiting=0)
+
+    def database_problem(self) -> str | None:
+        if self.scenario == "database":
+            return "The database was made by a newer Punchcard (7 > 3): install that version."
+        return None
+
+    # models and data
+    def list_models(self) -> list[ModelCard]:
+        if self.scenario == "empty":
+            return []
+        common = {"family": "ResNet", "source": "zoo"}
+        return [
+            ModelCard(
+                name="resnet8",
+                title="ResNet-8",
+                parameters=77_000,
+                macs=12_500_000,
+                trained=False,
+                accuracy=None,
+                **common,
+            ),
+            ModelCard(
+                name="resnet20",
+                title="ResNet-20",
+                parameters=269_722,
+                macs=31_000_000,
+                trained=True,
+                accuracy=0.9243,
+                **common,
+            ),
+        ]
+
+    def describe_model(self, name: str, data: str = "sample") -> ModelReport:
+        if name not in ("resnet8", "resnet20"):
+            raise PunchcardError(f"There is no model {name!r}; pick one of the list.")
+        rows = [
+            LayerRow(
+                name=layer,
+                op="conv",
+                weight_shape=(oc, ic, 3, 3),
+                output_shape=(1, oc, side, side),
+                macs=oc * ic * 9 * side * side,
+                parameters=oc * ic * 9,
+                legal_schemes=("pattern", "block_punched", "filter", "unstructured"),
+            )
+            for layer, ic, oc, side in layer_names()
+        ]
+        rows.append(
+            LayerRow(
+                name="fc",
+                op="linear",
+                weight_shape=(10, 64),
+                output_shape=(1, 10),
+                macs=640,
+                parameters=650,
+                legal_schemes=("block",),
+            )
+        )
+        failed = self.scenario == "failed"
+        wrong = Unsupported(node="Loop_17", op="Loop", hint="export with a fixed number of steps")
+        return ModelReport(
+            name=name,
+            title="ResNet-20",
+            parameters=269_722,
+            macs=31_000_000,
+            input_shape=(1, 1, 28, 28),
+            classes=10,
+            layers=tuple(rows),
+            nodes=73,
+            supported=not failed,
+            unsupported=(wrong,) if failed else (),
+        )
+
+    def submit_model(self, file_name: str, content: bytes) -> str:
+        self.calls.append(("submit_model", (file_name, len(content))))
+        return "job-import"
+
+    def list_data(self) -> list[DataCard]:
+        return [
+            DataCard(
+                name="sample",
+                title="Fashion-MNIST (sample)",
+                classes=10,
+                train=10_000,
+                test=10_000,
+            )
+        ]
+
+    # patterns
+    def list_pattern_sets(self) -> list[PatternSetView]:
+        return list(self.sets.values())
+
+    def save_pattern_set(self, name: str, patterns: Any) -> None:
+        self.calls.append(("save_pattern_set", (name, tuple(patterns))))
+        self.sets[name] = PatternSetView(name=name, patterns=tuple(patterns), preset=False)
+
+    def delete_pattern_set(self, name: str) -> None:
+        self.calls.append(("delete_pattern_set", (name,)))
+        self.sets.pop(name, None)
+
+    def propose_patterns(self, model: str, size: int) -> PatternSetView:
+        return PatternSetView(
+            name=f"{model}-natural-{size}",
+            patterns=NATURAL[:size],
+            preset=False,
+            coverage=tuple(1 / size for _ in range(size)),
+        )
+
+    def validate_patterns(self, patterns: Any) -> list[str]:
+        found = []
+        if len(set(patterns)) < len(patterns):
+            found.append("Two patterns are the same; change or delete one.")
+        if any(sum(p) == 0 for p in patterns):
+            found.append("A pattern keeps no weight at all; punch at least one cell.")
+        return found
+
+    # searches
+    def default_config(self) -> dict[str, Any]:
+        return {**CONFIG, "constraints": {}}
+
+    def validate_config(self, config: dict[str, Any]) -> list[str]:
+        known = set(CONFIG)
+        return [
+            f"{key} is not a key of a search configuration" for key in config if key not in known
+        ]
+
+    def start_search(self, config: dict[str, Any], *, request_id: str) -> str:
+        self.calls.append(("start_search", (config, request_id)))
+        return SEARCH_ID
+
+    def list_searches(self) -> list[SearchSummary]:
+        if self.scenario == "empty":
+            return []
+        view = self.get_search(SEARCH_ID)
+        fields = SearchSummary.__dataclass_fields__
+        return [SearchSummary(**{name: getattr(view, name) for name in fields})]
+
+    def get_search(self, search_id: str) -> SearchView:
+        state = {"working": "running", "failed": "failed"}.get(self.scenario, "done")
+        finished = {"working": 9, "failed": 0}.get(self.scenario, 24)
+        rows = trials(finished)
+        front = tuple(row.id for row in rows if row.on_front)
+        best = max((row.speedup or 0.0 for row in rows), default=None)
+        dense = Point(
+            accuracy=0.9145,
+            latency_ms=6.4,
+            accuracy_se=0.0063,
+            latency_spread_ms=0.09,
+            test_accuracy=0.9112,
+            size_bytes=1_080_000,
+        )
+        return SearchView(
+            id=search_id,
+            state=state,
+            model="resnet20",
+            data="sample",
+            device="local",
+            sampler="punchcard",
+            created_at=NOW - timedelta(minutes=6),
+            finished_trials=finished,
+            total_trials=24,
+            best_speedup=best,
+            phase="fine-tune",
+            message="candidate 10: fine-tuning, epoch 1 of 1" if state == "running" else "",
+            elapsed_s=312.0,
+            eta_s=420.0,
+            dense=dense if rows else None,
+            trials=rows,
+            front=front,
+            cancel_requested=False,
+            can_resume=state == "failed",
+            error="The disk is full: free 200 MB, then resume." if state == "failed" else None,
+            config=CONFIG,
+        )
+
+    def cancel_search(self, search_id: str) -> None:
+        self.calls.append(("cancel_search", (search_id,)))
+
+    def pause_search(self, search_id: str) -> None:
+        self.calls.append(("pause_search", (search_id,)))
+
+    def resume_search(self, search_id: str) -> None:
+        self.calls.append(("resume_search", (search_id,)))
+
+    # candidates
+    def get_candidate(self, trial_id: str) -> CandidateView:
+        if not trial_id.startswith(SEARCH_ID):
+            raise PunchcardError(f"There is no finished candidate {trial_id}; pick one of a front.")
+        layers = []
+        for number, (name, ic, oc, side) in enumerate(layer_names()):
+            macs = oc * ic * 9 * side * side
+            scheme = "dense" if number == 0 else ("pattern", "block_punched")[number % 2]
+            rate = 1.0 if number == 0 else (4.0, 8.1, 2.25)[number % 3]
+            dense_ms = macs / 8e6
+            layers.append(
+                LayerView(
+                    name=name,
+                    op="conv",
+                    scheme=scheme,
+                    rate_asked=rate,
+                    rate=rate,
+                    macs=macs,
+                    nonzero_macs=int(macs / rate),
+                    ms=dense_ms / (1 + 0.6 * (rate - 1)),
+                    dense_ms=dense_ms,
+                    kernel="conv3x3_pattern_4x16__avx2",
+                    source="conv3x3-pattern-4x16.c",
+                )
+            )
+        random = np.random.default_rng(1)
+        return CandidateView(
+            id=trial_id,
+            search_id=SEARCH_ID,
+            accuracy=0.9081,
+            accuracy_se=0.0064,
+            test_accuracy=0.9049,
+            dense_accuracy=0.9145,
+            latency_ms=2.31,
+            dense_latency_ms=6.4,
+            speedup=2.77,
+            rate=4.12,
+            size_bytes=262_400,
+            max_relative_error=2.4e-6,
+            layers=tuple(layers),
+            sources=(("conv3x3-pattern-4x16.c", SOURCE), ("model.c", SOURCE), ("model.h", "")),
+            samples_ms=tuple(float(x) for x in 2.31 + 0.04 * random.random(40)),
+            plan_yaml="default: {scheme: dense}\nlayers:\n  conv1: {scheme: dense}\n",
+        )
+
+    def layer_mask(self, trial_id: str, layer: str) -> np.ndarray:
+        random = np.random.default_rng(len(layer))
+        sizes = {name: (oc, ic) for name, ic, oc, _ in layer_names()}
+        oc, ic = sizes[layer]
+        chosen = random.integers(0, len(NATURAL), (oc, ic))
+        mask = np.array(NATURAL, dtype=bool).reshape(-1, 3, 3)[chosen]
+        return mask & (random.random((oc, ic)) < 0.55)[:, :, None, None]
+
+    # devices
+    def list_devices(self) -> list[DeviceView]:
+        local = DeviceView(
+            name="local",
+            kind="local",
+            host="",
+            port=0,
+            user="",
+            fingerprint="",
+            facts={
+                "arch": "x86_64",
+                "cpu": "Intel Xeon (2 cores)",
+                "cores": 2,
+                "memory_bytes": 8_200_000_000,
+                "target": "x86_64-avx2",
+            },
+            probed_at=NOW - timedelta(minutes=9),
+            current_release=None if self.scenario == "empty" else "r-8c1f22ab",
+            emulated=False,
+        )
+        if self.scenario == "empty":
+            return [local]
+        pi = DeviceView(
+            name="pi-desk",
+            kind="ssh",
+            host="192.168.1.40",
+            port=22,
+            user="pi",
+            fingerprint="SHA256:Wm3nq8m3nC1W0p7mO6Z2w0y5m1b9q8r7t6y5u4i3o2p",
+            facts=None,
+            probed_at=None,
+            current_release=None,
+            emulated=False,
+        )
+        return [local, pi]
+
+    def scan_host(self, host: str, port: int) -> str:
+        self.calls.append(("scan_host", (host, port)))
+        return "job-scan"
+
+    def add_device(self, *args: Any, **kwargs: Any) -> None:
+        self.calls.append(("add_device", args))
+
+    def remove_device(self, name: str) -> None:
+        self.calls.append(("remove_device", (name,)))
+
+    def probe_device(self, name: str) -> str:
+        self.calls.append(("probe_device", (name,)))
+        return "job-probe"
+
+    # deployments
+    def start_deployment(self, candidate_id: str, device: str, *, request_id: str) -> str:
+        self.calls.append(("start_deployment", (candidate_id, device, request_id)))
+        return "job-deploy"
+
+    def rollback_device(self, device: str) -> str:
+        self.calls.append(("rollback_device", (device,)))
+        return "job-rollback"
+
+    def list_deployments(self) -> list[DeploymentView]:
+        if self.scenario == "empty":
+            return []
+        state = {"working": "running", "failed": "failed"}.get(self.scenario, "done")
+        states = {
+            "done": ("done", "done", "done", "done"),
+            "running": ("done", "running", "waiting", "waiting"),
+            "failed": ("done", "done", "failed", "waiting"),
+        }[state]
+        notes = ("x86_64-avx2, 11 objects from the cache", "384 kB", "", "")
+        steps = tuple(
+            StepView(name=name, state=s, seconds=1.2 if s == "done" else None, message=note)
+            for name, s, note in zip(
+                ("build", "put", "self-test", "switch"), states, notes, strict=True
+            )
+        )
+        done = state == "done"
+        view = DeploymentView(
+            id="d-1",
+            candidate_id=f"{SEARCH_ID}-5",
+            device="local",
+            state=state,
+            release="r-8c1f22ab" if done else None,
+            verified=done,
+            max_relative_error=2.4e-6 if done else None,
+            latency_ms=2.29 if done else None,
+            unchanged=False,
+            steps=steps,
+            created_at=NOW - timedelta(minutes=2),
+            job_id="job-deploy",
+            error="The self-test differs by 3e-2 (limit 1e-4)." if state == "failed" else None,
+        )
+        return [view]
+
+    # jobs
+    def get_job(self, job_id: str) -> JobView:
+        state = {"working": "running", "failed": "failed"}.get(self.scenario, "done")
+        results = {
+            "job-import": {"model": "resnet8"},
+            "job-scan": {"fingerprint": "SHA256:abc", "host": "pi.local", "port": 22},
+            "job-rollback": {"release": "r-1"},
+        }
+        return JobView(
+            id=job_id,
+            kind="job",
+            state=state,
+            phase="check",
+            done=1,
+            total=4,
+            message="reading nodes",
+            error="Loop_17 (Loop) cannot be compiled." if state == "failed" else None,
+            result=results.get(job_id, {}) if state == "done" else None,
+            created_at=NOW,
+            updated_at=NOW,
+        )
+
+    def cancel_job(self, job_id: str) -> None:
+        self.calls.append(("cancel_job", (job_id,)))
+
+    def list_jobs(self, limit: int = 50) -> list[JobView]:
+        return [self.get_job("job-import")]
+
+
+MODULES = {
+    "status": ("worker_status", "database_problem"),
+    "models": ("list_models", "describe_model", "submit_model"),
+    "data": ("list_data",),
+    "patterns": (
+        "list_pattern_sets",
+        "save_pattern_set",
+        "delete_pattern_set",
+        "propose_patterns",
+        "validate_patterns",
+    ),
+    "searches": (
+        "default_config",
+        "validate_config",
+        "start_search",
+        "list_searches",
+        "get_search",
+        "cancel_search",
+        "pause_search",
+        "resume_search",
+    ),
+    "candidates": ("get_candidate", "layer_mask"),
+    "devices": ("list_devices", "scan_host", "add_device", "remove_device", "probe_device"),
+    "deployments": ("start_deployment", "rollback_device", "list_deployments"),
+    "jobs": ("get_job", "cancel_job", "list_jobs"),
+}
+
+
+def service_module(name: str) -> ModuleType:
+    """Import one service module; an absent one is made empty, as a page would import it."""
+    full = f"backend.services.{name}"
+    try:
+        return importlib.import_module(full)
+    except ModuleNotFoundError:
+        module = ModuleType(full)
+        sys.modules[full] = module
+        setattr(importlib.import_module("backend.services"), name, module)
+        return module
+
+
+def install(studio: FakeStudio, set_attribute: Any = setattr) -> None:
+    """Put a studio's functions in place of the real services'."""
+    for name, functions in MODULES.items():
+        module = service_module(name)
+        for function in functions:
+            set_attribute(module, function, getattr(studio, function))
