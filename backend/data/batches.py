@@ -47,8 +47,7 @@ def augment(images: Tensor, augmentation: Augmentation, generator: torch.Generat
     """Randomly changed copies of u8 images (n, c, h, w); draws come from `generator` (CPU)."""
     count, _, height, width = images.shape
     if augmentation.flip:
-        flips = torch.rand(count, generator=generator).lt(0.5).to(images.device)
-        images = torch.where(flips.view(-1, 1, 1, 1), images.flip(3), images)
+        images = flip(images, torch.rand(count, generator=generator).lt(0.5))
     if augmentation.shift:
         reach = augmentation.shift
         offsets = torch.randint(0, 2 * reach + 1, (2, count), generator=generator)
@@ -61,6 +60,12 @@ def augment(images: Tensor, augmentation: Augmentation, generator: torch.Generat
         moved = padded[index, :, rows.view(count, -1, 1), columns.view(count, 1, -1)]
         images = moved.permute(0, 3, 1, 2)
     return images
+
+
+def flip(images: Tensor, flipped: Tensor) -> Tensor:
+    """Mirror left and right the images (n, c, h, w) where `flipped` (n,) is true."""
+    chosen = flipped.to(images.device).view(-1, 1, 1, 1)
+    return torch.where(chosen, images.flip(3), images)
 
 
 def shuffled_batches(
