@@ -1,0 +1,29 @@
+"""Convolution by groups of filters that share positions; dense, block and pattern layers alike."""
+
+from codegen.kernels.microkernel import Family, Field
+
+GROUP_CONV = Family(
+    name="conv_group",
+    unit="vectors of flat positions",
+    fields=(
+        Field("input", "const float *", "element (0, 0, 0) of the planes that offsets count from"),
+        Field("residual", "const float *", "added before the activation; lies as the output does"),
+        Field("output", "float *", "element (0, 0, 0)"),
+        Field("mask", "const int32_t *", "per position: all ones inside the picture, zero outside"),
+        Field("starts", "const int32_t *", "first offset of each group, then their total"),
+        Field("offsets", "const int32_t *", "from a position to what is read for it"),
+        Field("weights", "const float *", "[offset][filter of the group]"),
+        Field("bias", "const float *", "[group][filter of the group]"),
+        Field(
+            "planes", "const int32_t *", "[group][filter of the group]: output plane, in elements"
+        ),
+        Field("groups", "int", "number of groups of filters"),
+        Field("width", "int", "vectors in a full tile"),
+        Field("alpha", "float", "slope of a leaky relu"),
+    ),
+    # Accumulators, inputs and one broadcast weight fill the registers (kernels.md 5.1).
+    tiles={
+        32: ((8, 3), (4, 6), (2, 8), (1, 8)),
+        16: ((8, 1), (4, 3), (2, 4), (1, 6)),
+    },
+)

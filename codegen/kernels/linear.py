@@ -1,0 +1,30 @@
+"""Fully connected layer: blocks of outputs that share the inputs they read."""
+
+from dataclasses import replace
+
+from codegen.kernels.microkernel import Family, Field
+
+_FIELDS = (
+    Field("input", "const float *", "[input]"),
+    Field("output", "float *", "[output], rounded up to whole blocks"),
+    Field("starts", "const int32_t *", "first row of each block, then their total"),
+    Field("indices", "const uint16_t *", "[row]: which input it multiplies"),
+    Field("weights", "const float *", "[row][output of the block]"),
+    Field("bias", "const float *", "[output], rounded up to whole blocks"),
+    Field("alpha", "float", "slope of a leaky relu"),
+)
+
+_TILES = {32: ((1, 1), (1, 2), (1, 4)), 16: ((1, 1), (1, 2), (1, 4))}
+
+LINEAR = Family(name="linear", unit="blocks of outputs", fields=_FIELDS, tiles=_TILES)
+
+LINEAR_WIDE = Family(
+    name="linear_wide",
+    unit="blocks of outputs",
+    fields=tuple(
+        replace(field, type="const int32_t *") if field.name == "indices" else field
+        for field in _FIELDS
+    ),
+    tiles=_TILES,
+)
+"""The same for more inputs than 16 bits can count."""

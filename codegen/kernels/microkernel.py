@@ -1,0 +1,75 @@
+"""One microkernel: a family with its tile, activation and instruction set chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Field:
+    """A member of a family's parameter struct."""
+
+    name: str
+    type: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Family:
+    """A row of the microkernel registry.
+
+    Every microkernel of a family takes (const <struct> *layer, int begin, int end), where begin
+    and end count units of work, so that threads can share a layer.
+
+    Attributes:
+        name: name of the family, words with underscores.
+        unit: what begin and end count.
+        fields: members of the parameter struct `punchcard_<name>`.
+        tiles: per number of vector registers, the tiles it is made for: (rows, vectors).
+    """
+
+    name: str
+    unit: str
+    fields: tuple[Field, ...]
+    tiles: Mapping[int, tuple[tuple[int, int], ...]]
+
+    @property
+    def struct(self) -> str:
+        """Name of the parameter struct in C."""
+        return f"punchcard_{self.name}"
+
+
+@dataclass(frozen=True)
+class Microkernel:
+    """Everything its source text depends on.
+
+    Attributes:
+        family: name of the family.
+        isa: instruction set, as the target names it.
+        lanes: f32 lanes of a vector.
+        activation: function at the store, or "none".
+        tile: (rows, vectors); (1, 1) where the family has no tiles.
+        variant: words that select a variant of the family, such as "add" for a fused residual.
+    """
+
+    family: str
+    isa: str
+    lanes: int
+    activation: str = "none"
+    tile: tuple[int, int] = (1, 1)
+    variant: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of its C function, after the grammar of XNNPACK's microkernels."""
+        words = ["punchcard_f32", self.family, *self.variant]
+        if self.activation != "none":
+            words.append(self.activation)
+        tile = f"{self.tile[0]}x{self.tile[1] * self.lanes}"
+        return f"{'_'.join(words)}_microkernel_{tile}__{self.isa}"
+
+    @property
+    def file_name(self) -> str:
+        """Name of its source file: the same words with hyphens."""
+        return self.name.replace("__", "-").replace("_", "-") + ".c"

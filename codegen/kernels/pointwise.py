@@ -1,0 +1,66 @@
+"""Elementwise operations on planes that lie alike, and on any shapes that broadcast."""
+
+from codegen.kernels.microkernel import Family, Field
+
+_ANY = {32: ((1, 1),), 16: ((1, 1),)}
+
+_MASK = Field("mask", "const int32_t *", "per position: all ones inside the picture, zero outside")
+
+UNARY = Family(
+    name="unary",
+    unit="planes",
+    fields=(
+        Field("input", "const float *", "element (0, 0, 0)"),
+        Field("output", "float *", "element (0, 0, 0); may be the input"),
+        _MASK,
+        Field("input_plane", "ptrdiff_t", "elements between planes"),
+        Field("output_plane", "ptrdiff_t", "elements between planes"),
+        Field("vectors", "int", "vectors of flat positions"),
+        Field("alpha", "float", "slope of a leaky relu, or the low end of a clip"),
+        Field("beta", "float", "the high end of a clip"),
+    ),
+    tiles=_ANY,
+)
+
+BINARY = Family(
+    name="binary",
+    unit="planes",
+    fields=(
+        Field("left", "const float *", "element (0, 0, 0)"),
+        Field("right", "const float *", "element (0, 0, 0), or one value a plane"),
+        Field("output", "float *", "element (0, 0, 0); may be an input"),
+        _MASK,
+        Field("left_plane", "ptrdiff_t", "elements between planes"),
+        Field("right_plane", "ptrdiff_t", "elements between planes"),
+        Field("output_plane", "ptrdiff_t", "elements between planes"),
+        Field("vectors", "int", "vectors of flat positions"),
+        Field("alpha", "float", "slope of a leaky relu"),
+    ),
+    tiles=_ANY,
+)
+
+BROADCAST = Family(
+    name="broadcast",
+    unit="items of the first axis",
+    fields=(
+        Field("left", "const float *", "first element"),
+        Field("right", "const float *", "first element"),
+        Field("output", "float *", "first element; no gaps"),
+        Field("sizes", "const int32_t *", "[axis]: extent of the output's four axes"),
+        Field("left_strides", "const int32_t *", "[axis]: in elements, 0 where it is repeated"),
+        Field("right_strides", "const int32_t *", "[axis]: in elements, 0 where it is repeated"),
+    ),
+    tiles=_ANY,
+)
+
+SOFTMAX = Family(
+    name="softmax",
+    unit="items of the axes before",
+    fields=(
+        Field("input", "const float *", "first element; no gaps"),
+        Field("output", "float *", "first element; no gaps"),
+        Field("length", "int", "extent of the axis that sums to one"),
+        Field("inner", "int", "items of the axes behind it"),
+    ),
+    tiles=_ANY,
+)

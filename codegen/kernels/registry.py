@@ -1,0 +1,32 @@
+"""All families of microkernels, one row each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from codegen.kernels.depthwise_conv import DEPTHWISE_CONV
+from codegen.kernels.group_conv import GROUP_CONV
+from codegen.kernels.linear import LINEAR, LINEAR_WIDE
+from codegen.kernels.microkernel import Family
+from codegen.kernels.pointwise import BINARY, BROADCAST, SOFTMAX, UNARY
+from codegen.kernels.windows import GLOBAL_POOL, POOL, REPACK
+
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {
+        family.name: family
+        for family in (
+            GROUP_CONV,
+            DEPTHWISE_CONV,
+            LINEAR,
+            LINEAR_WIDE,
+            UNARY,
+            BINARY,
+            BROADCAST,
+            SOFTMAX,
+            POOL,
+            GLOBAL_POOL,
+            REPACK,
+        )
+    }
+)

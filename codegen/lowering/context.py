@@ -1,0 +1,246 @@
+"""What lowering a graph keeps in hand: values, buffers, the blob and the steps so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from codegen.formats.blob import Blob
+from codegen.ir.graph import Graph
+from codegen.ir.macs import dense_macs, nonzero_macs
+from codegen.ir.node import Node
+from codegen.kernels.microkernel import Microkernel
+from codegen.kernels.registry import FAMILIES
+from codegen.lowering.layout import Layout, Spacing, compact, planar, vector
+from codegen.lowering.program import Address, Argument, Layer, Packed, Program, Step, Storage
+from codegen.lowering.sections import plan_spacing
+from codegen.targets.target import Target
+
+
+class LoweringContext:
+    """Collects the program; lowering functions ask it for values in the layout they need."""
+
+    def __init__(self, graph: Graph, target: Target) -> None:
+        self.graph = graph
+        self.target = target
+        self.spacing: Mapping[str, Spacing] = plan_spacing(graph)
+        self._blob = Blob()
+        self._buffers: list[Layout] = []
+        self._steps: list[Step] = []
+        self._layers: list[Layer] = []
+        self._node: Node | None = None
+        self._format = "none"
+        self._open_layer: int | None = None
+        self._layer_of: dict[str, int] = {}
+        self._values: dict[str, Storage] = {}
+        self._copies: dict[tuple[object, ...], Storage] = {}
+        self._input_elements = 0
+        for name, tensor_type in graph.inputs:
+            layout = natural_layout(tensor_type.shape)
+            self._values[name] = Storage("input", self._input_elements, layout)
+            self._input_elements += tensor_type.elements
+
+    @property
+    def lanes(self) -> int:
+        """f32 lanes of the target's vectors."""
+        return self.target.vector_floats
+
+    def begin(self, node: Node) -> None:
+        """Steps emitted from now on belong to this node."""
+        self._node, self._open_layer, self._format = node, None, "none"
+
+    def describe(self, format_name: str, schedule: tuple[tuple[str, int | str], ...] = ()) -> None:
+        """Tell how the current node's weights are stored."""
+        index = self._layer()
+        old = self._layers[index]
+        self._layers[index] = Layer(
+            old.name, old.op, format_name, old.macs, old.nonzero_macs, schedule
+        )
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Shape of a value."""
+        return self.graph.type_of(name).shape
+
+    def value(self, name: str) -> Storage:
+        """Where a value lies."""
+        return self._values[name]
+
+    def define(self, name: str, storage: Storage) -> None:
+        """Tell where the value of the current node lies."""
+        self._values[name] = storage
+        if self._open_layer is not None:
+            self._layer_of[name] = self._open_layer
+
+    def buffer(self, layout: Layout) -> Storage:
+        """New room in the arena."""
+        self._buffers.append(layout)
+        return Storage("arena", len(self._buffers) - 1, layout)
+
+    def pack(
+        self, array: npt.NDArray[np.generic], kind: Literal["float", "int32_t", "uint16_t"]
+    ) -> Packed:
+        """An array in the weights blob."""
+        types = {"float": np.float32, "int32_t": np.int32, "uint16_t": np.uint16}
+        return Packed(self._blob.add(array.astype(types[kind], copy=False)), kind)
+
+    def constant(self, array: npt.NDArray[np.float32], layout: Layout) -> Storage:
+        """A constant value in the weights blob."""
+        return Storage("weights", self._blob.add(array) // 4, layout)
+
+    def planar(self, name: str, spacing: Spacing) -> Storage:
+        """A value of four axes as padded planes of that spacing."""
+        held = self._values[name]
+        layout = planar(held.layout.channels, held.layout.height, held.layout.width, spacing)
+        if held.layout == layout and held.first == 0:
+            return held
+        key = (name, spacing)
+        if key not in self._copies:
+            self._copies[key] = self.buffer(layout)
+            self.copy(held, self._copies[key], "to padded planes")
+        return self._copies[key]
+
+    def flat(self, name: str) -> Storage:
+        """A value without gaps, in the arena or the blob, where whole vectors may be read."""
+        held = self._values[name]
+        if not held.layout.is_planar and held.space in ("arena", "weights") and not held.first:
+            return held
+        key = (name, "flat")
+        if key not in self._copies:
+            layout = held.layout
+            self._copies[key] = self.buffer(compact(layout.channels, layout.height, layout.width))
+            self.copy(held, self._copies[key], "without gaps")
+        return self._copies[key]
+
+    def remembered(self, key: tuple[object, ...], storage: Storage | None = None) -> Storage | None:
+        """A copy made earlier under a key; with a storage, remembers it."""
+        if storage is not None:
+            self._copies[key] = storage
+        return self._copies.get(key)
+
+    def copy(
+        self,
+        source: Storage,
+        target: Storage,
+        note: str,
+        *,
+        start: tuple[int, int] = (0, 0),
+        stride: tuple[int, int] = (1, 1),
+        fill: float = 0.0,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        """Copy planes: target (y, x) = source (y * stride + start), or `fill` outside the source.
+
+        `size` bounds what is written; by default the target's height and width.
+        """
+        source_layout, layout = source.layout, target.layout
+        height, width = size or (layout.height, layout.width)
+        ys = _valid(height, stride[0], start[0], source_layout.height)
+        xs = _valid(width, stride[1], start[1], source_layout.width)
+        self.emit(
+            "repack",
+            {
+                "input": address(source),
+                "output": address(target),
+                "start": start[0] * source_layout.row + start[1],
+                "input_plane": source_layout.plane,
+                "input_row": source_layout.row * stride[0],
+                "input_step": stride[1],
+                "output_plane": layout.plane,
+                "output_row": layout.row,
+                "height": height,
+                "width": width,
+                "y_begin": ys[0],
+                "y_end": ys[1],
+                "x_begin": xs[0],
+                "x_end": xs[1],
+                "fill": fill,
+            },
+            extent=source_layout.channels,
+            reads=(source,),
+            writes=target,
+            note=f"copy {source_layout.channels} planes of {height} x {width} {note}",
+        )
+
+    def emit(
+        self,
+        family: str,
+        arguments: dict[str, Argument],
+        *,
+        extent: int,
+        reads: tuple[Storage, ...],
+        writes: Storage,
+        note: str,
+        activation: str = "none",
+        tile: tuple[int, int] = (1, 1),
+        variant: tuple[str, ...] = (),
+        in_place: bool = False,
+    ) -> None:
+        """Add a step; the arguments are put in the order of the family's struct."""
+        microkernel = Microkernel(family, self.target.isa, self.lanes, activation, tile, variant)
+        fields = FAMILIES[family].fields
+        self._steps.append(
+            Step(
+                layer=self._layer(),
+                microkernel=microkernel,
+                arguments=tuple((field.name, arguments.get(field.name)) for field in fields),
+                extent=extent,
+                reads=tuple(item.base for item in reads if item.space == "arena"),
+                writes=writes.base if writes.space == "arena" else None,
+                note=note,
+                in_place=in_place,
+            )
+        )
+
+    def finish(self) -> Program:
+        """Copy the outputs, one behind the other, and close the program."""
+        offset = 0
+        for name in self.graph.outputs:
+            held = self._values[name]
+            layout = held.layout
+            self._node, self._open_layer = None, self._layer_of.get(name)
+            dense = compact(layout.channels, layout.height, layout.width)
+            self.copy(held, Storage("output", offset, dense), "to the output")
+            offset += self.graph.type_of(name).elements
+        return Program(
+            buffers=tuple(self._buffers),
+            steps=tuple(self._steps),
+            layers=tuple(self._layers),
+            blob=self._blob.to_bytes(),
+            input_elements=self._input_elements,
+            output_elements=offset,
+        )
+
+    def _layer(self) -> int:
+        if self._open_layer is None:
+            node = self._node
+            if node is None:
+                layer = Layer("output", "output", "none", 0, 0)
+            else:
+                macs = dense_macs(self.graph, node)
+                layer = Layer(node.name, node.op, "none", macs, nonzero_macs(self.graph, node))
+                self._layer_of[node.name] = len(self._layers)
+            self._layers.append(layer)
+            self._open_layer = len(self._layers) - 1
+        return self._open_layer
+
+
+def natural_layout(shape: tuple[int, ...]) -> Layout:
+    """How a value lies without gaps: planes where it has four axes, else one row."""
+    if len(shape) == 4 and shape[0] == 1:
+        return compact(shape[1], shape[2], shape[3])
+    return vector(int(np.prod(shape)))
+
+
+def address(storage: Storage) -> Address:
+    """Pointer to element (0, 0, 0)."""
+    return Address(storage.space, storage.base, storage.layout.origin + storage.first)
+
+
+def _valid(count: int, stride: int, start: int, size: int) -> tuple[int, int]:
+    """Range of positions p below `count` with 0 <= p * stride + start < size."""
+    begin = min(max(0, -(start // stride)), count)
+    end = min(max(begin, (size - 1 - start) // stride + 1), count)
+    return begin, end

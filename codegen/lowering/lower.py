@@ -1,0 +1,60 @@
+"""From an optimised graph to a program: one lowering function per operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from codegen.ir.graph import Graph
+from codegen.ir.node import Node
+from codegen.ir.ops import ACTIVATIONS
+from codegen.lowering.context import LoweringContext
+from codegen.lowering.lower_conv import lower_conv
+from codegen.lowering.lower_linear import lower_linear
+from codegen.lowering.lower_pointwise import (
+    lower_batch_norm,
+    lower_binary,
+    lower_softmax,
+    lower_unary,
+)
+from codegen.lowering.lower_shape import (
+    lower_concat,
+    lower_constant,
+    lower_global_pool,
+    lower_identity,
+    lower_pad,
+    lower_pool,
+    lower_reshape,
+)
+from codegen.lowering.program import Program
+from codegen.targets.target import Target
+
+LOWERINGS: Mapping[str, Callable[[LoweringContext, Node], None]] = MappingProxyType(
+    {
+        "conv": lower_conv,
+        "linear": lower_linear,
+        "batch_norm": lower_batch_norm,
+        **dict.fromkeys(("add", "sub", "mul", "div"), lower_binary),
+        **dict.fromkeys((*ACTIVATIONS, "clip"), lower_unary),
+        "max_pool": lower_pool,
+        "average_pool": lower_pool,
+        "global_average_pool": lower_global_pool,
+        "concat": lower_concat,
+        "flatten": lower_reshape,
+        "reshape": lower_reshape,
+        "pad": lower_pad,
+        "softmax": lower_softmax,
+        "constant": lower_constant,
+        "identity": lower_identity,
+        "dropout": lower_identity,
+    }
+)
+
+
+def lower(graph: Graph, target: Target) -> Program:
+    """Lower an optimised graph for a target."""
+    context = LoweringContext(graph, target)
+    for node in graph.nodes:
+        context.begin(node)
+        LOWERINGS[node.op](context, node)
+    return context.finish()

@@ -1,0 +1,310 @@
+"""Elementwise operations, batch norms that were not folded, and softmax."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from codegen.errors import GraphError
+from codegen.ir.node import Node
+from codegen.kernels.depthwise_conv import DEPTHWISE_CONV
+from codegen.lowering.context import LoweringContext, address, natural_layout
+from codegen.lowering.layout import Layout, vector
+from codegen.lowering.program import Address, Argument, Mask, Storage
+
+_AXES = 4
+
+
+def lower_unary(context: LoweringContext, node: Node) -> None:
+    """Lower an activation or a clip."""
+    source = _source(context, node, node.inputs[0])
+    low, high = 0.0, 0.0
+    if node.op == "clip":
+        low, high = node.number("low"), node.number("high")
+    elif node.op == "leaky_relu":
+        low = node.number("alpha")
+    # Padding must stay zero: where f(0) is not, it is masked.
+    moves_zero = node.op in ("sigmoid", "hard_sigmoid") or (
+        node.op == "clip" and not low <= 0 <= high
+    )
+    _emit_unary(context, node, source, node.op, low, high, is_masked=moves_zero)
+
+
+def _emit_unary(
+    context: LoweringContext,
+    node: Node,
+    source: Storage,
+    activation: str,
+    alpha: float,
+    beta: float,
+    *,
+    is_masked: bool,
+) -> None:
+    output = context.buffer(source.layout)
+    is_masked = is_masked and source.layout.is_planar
+    context.emit(
+        "unary",
+        {
+            "input": address(source),
+            "output": address(output),
+            "mask": _mask(source.layout) if is_masked else None,
+            **_planes(source.layout, ("input_plane", "output_plane")),
+            "vectors": _vectors(source.layout, context.lanes),
+            "alpha": alpha,
+            "beta": beta,
+        },
+        extent=_extent(source.layout),
+        reads=(source,),
+        writes=output,
+        note=activation.replace("_", " "),
+        activation=activation,
+        variant=("masked",) if is_masked else (),
+        in_place=True,
+    )
+    context.define(node.name, output)
+
+
+def lower_binary(context: LoweringContext, node: Node) -> None:
+    """Lower an addition, subtraction, multiplication or division with broadcasting."""
+    shape = node.type.shape
+    shapes = [context.shape(name) for name in node.inputs]
+    if shapes[0] == shapes[1]:
+        sources = [_source(context, node, name) for name in node.inputs]
+        strides = [_stride(source.layout) for source in sources]
+        _emit_binary(context, node, sources, strides, (node.op,))
+        return
+    per_channel = [_is_per_channel(item, shape) for item in shapes]
+    if _has_picture(shape) and shapes[0] == shape and per_channel[1]:
+        full, small, words = 0, 1, (node.op, "channel")
+    elif _has_picture(shape) and shapes[1] == shape and per_channel[0]:
+        full, small, words = 1, 0, (node.op, "channel", "swapped")
+    else:
+        _emit_broadcast(context, node)
+        return
+    sources = [_source(context, node, node.inputs[full]), context.flat(node.inputs[small])]
+    step = 1 if math.prod(shapes[small]) > 1 else 0
+    _emit_binary(context, node, sources, [_stride(sources[0].layout), step], words)
+
+
+def _emit_binary(
+    context: LoweringContext,
+    node: Node,
+    sources: list[Storage],
+    strides: list[int],
+    words: tuple[str, ...],
+) -> None:
+    layout = sources[0].layout
+    output = context.buffer(layout)
+    is_masked = layout.is_planar and ("channel" in words or node.op == "div")
+    attrs = node.attrs
+    context.emit(
+        "binary",
+        {
+            "left": address(sources[0]),
+            "right": address(sources[1]),
+            "output": address(output),
+            "mask": _mask(layout) if is_masked else None,
+            "left_plane": strides[0],
+            "right_plane": strides[1],
+            "output_plane": _stride(layout),
+            "vectors": _vectors(layout, context.lanes),
+            "alpha": float(node.number("alpha")) if "alpha" in attrs else 0.0,
+        },
+        extent=_extent(layout),
+        reads=tuple(sources),
+        writes=output,
+        note=" ".join(words),
+        activation=node.text("activation") if "activation" in attrs else "none",
+        variant=(*words, "masked") if is_masked else words,
+        in_place="channel" not in words,
+    )
+    context.define(node.name, output)
+
+
+def _emit_broadcast(context: LoweringContext, node: Node) -> None:
+    sources = [context.flat(name) for name in node.inputs]
+    sizes, strides = broadcast_axes(node.type.shape, [context.shape(n) for n in node.inputs])
+    if len(sizes) > _AXES:
+        msg = (
+            f"node {node.name!r} ({node.op}): broadcasting over {len(sizes)} separate axes cannot "
+            f"be compiled: reshape the operands so that at most {_AXES} remain"
+        )
+        raise GraphError(msg)
+    missing = _AXES - len(sizes)
+    output = context.buffer(natural_layout(node.type.shape))
+    arguments: dict[str, Argument] = {
+        "left": address(sources[0]),
+        "right": address(sources[1]),
+        "output": address(output),
+        "sizes": context.pack(np.array([1] * missing + sizes), "int32_t"),
+        "left_strides": context.pack(np.array([0] * missing + strides[0]), "int32_t"),
+        "right_strides": context.pack(np.array([0] * missing + strides[1]), "int32_t"),
+    }
+    context.emit(
+        "broadcast",
+        arguments,
+        extent=sizes[0] if not missing else 1,
+        reads=tuple(sources),
+        writes=output,
+        note=f"{node.op} with broadcasting",
+        variant=(node.op,),
+    )
+    context.define(node.name, output)
+    activation = node.text("activation") if "activation" in node.attrs else "none"
+    if activation != "none":
+        alpha = node.number("alpha")
+        _emit_unary(context, node, output, activation, alpha, 0.0, is_masked=False)
+
+
+def broadcast_axes(
+    shape: tuple[int, ...], inputs: list[tuple[int, ...]]
+) -> tuple[list[int], list[list[int]]]:
+    """Sizes of the output's axes and each input's strides, with axes joined where they can be."""
+    padded = [(1,) * (len(shape) - len(item)) + item for item in inputs]
+    sizes: list[int] = []
+    kinds: list[tuple[bool, ...]] = []
+    for axis, size in enumerate(shape):
+        if size == 1:
+            continue
+        kind = tuple(item[axis] > 1 for item in padded)
+        if kinds and kinds[-1] == kind:
+            sizes[-1] *= size
+        else:
+            sizes.append(size)
+            kinds.append(kind)
+    strides = []
+    for index in range(len(inputs)):
+        step, found = 1, []
+        for size, kind in zip(reversed(sizes), reversed(kinds), strict=True):
+            found.append(step if kind[index] else 0)
+            step *= size if kind[index] else 1
+        strides.append(found[::-1])
+    return sizes or [1], [item or [0] for item in strides]
+
+
+def lower_batch_norm(context: LoweringContext, node: Node) -> None:
+    """Lower a batch norm that no convolution could take up, as scale and shift of channels."""
+    values = {role: context.graph.weights[key].values for role, key in node.weight_items}
+    scale = values["gamma"] / np.sqrt(values["variance"] + np.float32(node.number("epsilon")))
+    shift = values["beta"] - values["mean"] * scale
+    if not _has_picture(node.type.shape):
+        _scale_vector(context, node, scale, shift)
+        return
+    source = _source(context, node, node.inputs[0])
+    output = context.buffer(source.layout)
+    context.emit(
+        "conv_depthwise",
+        {
+            "input": address(source),
+            "output": address(output),
+            "mask": _mask(source.layout),
+            "offsets": context.pack(np.zeros(1), "int32_t"),
+            "weights": context.pack(scale, "float"),
+            "bias": context.pack(shift, "float"),
+            "input_plane": source.layout.plane,
+            "output_plane": source.layout.plane,
+            "taps": 1,
+            "vectors": source.layout.vectors(context.lanes),
+            "alpha": 0.0,
+        },
+        extent=source.layout.channels,
+        reads=(source,),
+        writes=output,
+        note="scale and shift of channels",
+        tile=DEPTHWISE_CONV.tiles[context.target.registers][0],
+    )
+    context.define(node.name, output)
+
+
+def _scale_vector(
+    context: LoweringContext, node: Node, scale: np.ndarray, shift: np.ndarray
+) -> None:
+    """Scale and shift of a map without a picture: (1, c) or (1, c, 1, 1), or axes behind c."""
+    source = context.flat(node.inputs[0])
+    channels = len(scale)
+    inner = math.prod(node.type.shape[2:])
+    layout = vector(channels * inner)
+    for op, values in (("mul", scale), ("add", shift)):
+        repeated = np.repeat(values.astype(np.float32), inner)
+        output = context.buffer(layout)
+        context.emit(
+            "binary",
+            {
+                "left": address(source),
+                "right": address(context.constant(repeated, layout)),
+                "output": address(output),
+                **_planes(layout, ("left_plane", "right_plane", "output_plane")),
+                "vectors": _vectors(layout, context.lanes),
+                "alpha": 0.0,
+            },
+            extent=1,
+            reads=(source,),
+            writes=output,
+            note=f"{op} per channel",
+            variant=(op,),
+            in_place=True,
+        )
+        source = output
+    context.define(node.name, Storage("arena", source.base, natural_layout(node.type.shape)))
+
+
+def lower_softmax(context: LoweringContext, node: Node) -> None:
+    """Lower a softmax over one axis."""
+    shape = node.type.shape
+    axis = node.integer("axis") % len(shape)
+    source = context.flat(node.inputs[0])
+    output = context.buffer(natural_layout(shape))
+    outer = math.prod(shape[:axis])
+    context.emit(
+        "softmax",
+        {
+            "input": Address(source.space, source.base),
+            "output": Address(output.space, output.base),
+            "length": shape[axis],
+            "inner": math.prod(shape[axis + 1 :]),
+        },
+        extent=outer,
+        reads=(source,),
+        writes=output,
+        note=f"softmax of {shape[axis]} values",
+    )
+    context.define(node.name, output)
+
+
+def _source(context: LoweringContext, node: Node, name: str) -> Storage:
+    """An operand in the layout of the node's section."""
+    if _has_picture(node.type.shape):
+        return context.planar(name, context.spacing[node.name])
+    return context.flat(name)
+
+
+def _has_picture(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 4 and shape[2] * shape[3] > 1
+
+
+def _is_per_channel(shape: tuple[int, ...], full: tuple[int, ...]) -> bool:
+    padded = (1,) * (len(full) - len(shape)) + shape
+    return len(padded) == 4 and padded[2:] == (1, 1) and padded[1] in (1, full[1])
+
+
+def _mask(layout: Layout) -> Mask:
+    return Mask(layout.height, layout.width, layout.row)
+
+
+def _stride(layout: Layout) -> int:
+    return layout.plane if layout.is_planar else 0
+
+
+def _planes(layout: Layout, names: tuple[str, ...]) -> dict[str, Argument]:
+    return dict.fromkeys(names, _stride(layout))
+
+
+def _vectors(layout: Layout, lanes: int) -> int:
+    if layout.is_planar:
+        return layout.vectors(lanes)
+    return -(-layout.channels * layout.plane // lanes)
+
+
+def _extent(layout: Layout) -> int:
+    return layout.channels if layout.is_planar else 1

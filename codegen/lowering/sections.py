@@ -1,0 +1,65 @@
+"""Chooses one row stride and guard for all values that a convolution reads in step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from codegen.ir.graph import Graph
+from codegen.ir.node import Node
+from codegen.ir.ops import ACTIVATIONS
+from codegen.lowering.layout import Margins, Spacing
+from codegen.lowering.taps import conv_taps
+
+_POINTWISE = frozenset({*ACTIVATIONS, "clip", "batch_norm", "identity", "dropout"})
+_BINARY = frozenset({"add", "sub", "mul", "div"})
+
+
+def plan_spacing(graph: Graph) -> Mapping[str, Spacing]:
+    """Spacing of every value of four axes.
+
+    Values joined by pointwise operations, residuals and stride-1 convolutions form a section; its
+    spacing serves the neediest reader, so inside a section nothing is ever copied. A strided
+    convolution reads phase planes that lie as its output does.
+    """
+    shapes = {name: t.shape for name, t in graph.inputs} | {
+        n.name: n.type.shape for n in graph.nodes
+    }
+    parent = {name: name for name, shape in shapes.items() if len(shape) == 4}
+    margins = {name: Margins(row=shapes[name][3]) for name in parent}
+
+    def find(name: str) -> str:
+        while parent[name] != name:
+            parent[name] = parent[parent[name]]
+            name = parent[name]
+        return name
+
+    def join(first: str, second: str) -> None:
+        one, two = find(first), find(second)
+        if one != two:
+            parent[two] = one
+            margins[one] = margins[one].joined(margins[two])
+
+    for node in graph.nodes:
+        for source in _in_step(node, shapes):
+            join(node.name, source)
+        if node.op == "conv":
+            kernel = graph.weights[node.weights["weight"]].values.shape[2:]
+            taps = conv_taps(node, shapes[node.inputs[0]], (kernel[0], kernel[1]))
+            root = find(node.name)
+            margins[root] = margins[root].joined(taps.margins)
+    return {name: margins[find(name)].spacing for name in parent}
+
+
+def _in_step(node: Node, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """Inputs whose elements must lie at the same positions as the output's."""
+    if len(node.type.shape) != 4:
+        return []
+    if node.op == "conv":
+        strided = node.integers("stride") != (1, 1)
+        return list(node.inputs[1:] if strided else node.inputs)
+    if node.op in _POINTWISE or node.op in _BINARY:
+        return [name for name in node.inputs if shapes[name] == node.type.shape]
+    # A channel-wise join copies planes; where they lie alike it copies whole rows.
+    if node.op == "concat" and node.integer("axis") == 1:
+        return list(node.inputs)
+    return []

@@ -1,0 +1,83 @@
+"""A convolution as constant offsets: which plane each weight reads, and how far shifted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codegen.ir.node import Node
+from codegen.lowering.layout import Layout, Margins
+
+
+@dataclass(frozen=True)
+class Tap:
+    """One weight of a kernel: the phase whose plane it reads, and the shift there."""
+
+    phase: tuple[int, int]
+    dy: int
+    dx: int
+
+
+@dataclass(frozen=True)
+class TapGeometry:
+    """A convolution with stride s as one with stride 1 over s x s phase planes.
+
+    Phase (fy, fx) holds the input's elements (s * y + fy, s * x + fx); with stride 1 it is the
+    input itself. `taps` are in the order of the kernel's rows and columns.
+    """
+
+    stride: tuple[int, int]
+    height: int
+    width: int
+    out_height: int
+    out_width: int
+    taps: tuple[Tap, ...]
+
+    @property
+    def phases(self) -> tuple[tuple[int, int], ...]:
+        """The phases that any tap reads, in order."""
+        return tuple(sorted({tap.phase for tap in self.taps}))
+
+    @property
+    def margins(self) -> Margins:
+        """What the planes need so that every tap falls on data or zeros."""
+        xs, ys = [tap.dx for tap in self.taps], [tap.dy for tap in self.taps]
+        left = max(0, -min(xs))
+        right = max(0, self.out_width + max(xs) - self.width)
+        return Margins(
+            row=max(self.out_width, self.width + max(left, right)),
+            top=max(0, -min(ys)),
+            bottom=max(0, self.out_height + max(ys) - self.height),
+            left=left,
+            reach=max(0, max(xs)),
+        )
+
+    def offset(self, tap: Tap, channel: int, channels: int, layout: Layout) -> int:
+        """Elements from a position of the output to what the tap reads in the phase planes."""
+        plane = self.phases.index(tap.phase) * channels + channel
+        return plane * layout.plane + tap.dy * layout.row + tap.dx
+
+
+def conv_taps(node: Node, in_shape: tuple[int, ...], kernel: tuple[int, int]) -> TapGeometry:
+    """Tap geometry of a `conv` node.
+
+    Args:
+        node: the convolution.
+        in_shape: (1, ic, h, w).
+        kernel: (kh, kw).
+    """
+    stride, dilation = node.integers("stride"), node.integers("dilation")
+    top, left, _, _ = node.integers("padding")
+    taps = []
+    for ky in range(kernel[0]):
+        for kx in range(kernel[1]):
+            y, x = ky * dilation[0] - top, kx * dilation[1] - left
+            phase = (y % stride[0], x % stride[1])
+            taps.append(Tap(phase, y // stride[0], x // stride[1]))
+    return TapGeometry(
+        (stride[0], stride[1]),
+        -(-in_shape[2] // stride[0]),
+        -(-in_shape[3] // stride[1]),
+        node.type.shape[2],
+        node.type.shape[3],
+        tuple(taps),
+    )

@@ -1,0 +1,83 @@
+"""C text of the group convolution: tiles of filters x vectors held in registers."""
+
+from __future__ import annotations
+
+from codegen.kernels.microkernel import Microkernel
+from codegen.render.entry import entry_lines
+
+
+def render_group_conv(kernel: Microkernel) -> list[str]:
+    """One function for each width of a tile, and the loop over tiles."""
+    lines: list[str] = []
+    for width in range(1, kernel.tile[1] + 1):
+        lines += [*_tile(kernel, width), ""]
+    lines += entry_lines(kernel, ("layer->width > 0", "layer->groups > 0"))
+    lines += [
+        "  for (int ox = begin; ox < end; ox += layer->width) {",
+        "    const int left = end - ox < layer->width ? end - ox : layer->width;",
+        f"    const ptrdiff_t position = (ptrdiff_t)ox * {kernel.lanes};",
+        "    switch (left) {",
+    ]
+    for width in range(1, kernel.tile[1] + 1):
+        label = "default" if width == kernel.tile[1] else f"case {width}"
+        lines += [f"      {label}:", f"        tile_{width}(layer, position);", "        break;"]
+    return [*lines, "    }", "  }", "}"]
+
+
+def _tile(kernel: Microkernel, width: int) -> list[str]:
+    rows = kernel.tile[0]
+    adds = "add" in kernel.variant
+    lines = [
+        f"static void tile_{width}(const {_STRUCT} *layer, ptrdiff_t position) {{",
+        "  const float *input = layer->input + position;",
+    ]
+    if adds:
+        lines.append("  const float *residual = layer->residual + position;")
+    lines += [
+        "  float *output = layer->output + position;",
+        "  const int32_t *offsets = layer->offsets;",
+        "  const float *weights = layer->weights;",
+        "  const float *bias = layer->bias;",
+        "  const int32_t *planes = layer->planes;",
+        "  const float alpha = layer->alpha;",
+    ]
+    for v in range(width):
+        at = f" + {v * kernel.lanes}" if v else ""
+        lines.append(f"  const lanes set_{v} = load_mask(layer->mask + position{at});")
+    lines += [
+        "  for (int oc = 0; oc < layer->groups; ++oc) {",
+        "    const int count = layer->starts[oc + 1] - layer->starts[oc];",
+    ]
+    for r in range(rows):
+        first = f"    vector sum_{r}_0 = broadcast(bias[{r}])"
+        rest = "".join(f", sum_{r}_{v} = sum_{r}_0" for v in range(1, width))
+        lines += _wrapped(first + rest + ";")
+    lines += [
+        "    for (int ic = 0; ic < count; ++ic) {",
+        "      const float *x = input + offsets[ic];",
+    ]
+    for v in range(width):
+        at = f" + {v * kernel.lanes}" if v else ""
+        lines.append(f"      const vector x_{v} = load(x{at});")
+    for r in range(rows):
+        for v in range(width):
+            lines.append(f"      sum_{r}_{v} += weights[{r}] * x_{v};")
+    lines += [f"      weights += {rows};", "    }", "    offsets += count;"]
+    for r in range(rows):
+        for v in range(width):
+            at = f"planes[{r}]" + (f" + {v * kernel.lanes}" if v else "")
+            value = f"sum_{r}_{v} + load(residual + {at})" if adds else f"sum_{r}_{v}"
+            text = f"activate({value}, alpha, 0.0f)"
+            lines += _wrapped(f"    store(output + {at}, keep({text}, set_{v}));")
+    return [*lines, f"    bias += {rows};", f"    planes += {rows};", "  }", "}"]
+
+
+_STRUCT = "punchcard_conv_group"
+
+
+def _wrapped(line: str) -> list[str]:
+    """A line of at most 100 columns, or two."""
+    if len(line) <= 100:
+        return [line]
+    cut = line.rindex(", ", 0, 99) + 1
+    return [line[:cut], " " * 8 + line[cut + 1 :]]

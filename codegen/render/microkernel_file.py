@@ -1,0 +1,101 @@
+"""Puts a microkernel's source file together: header, types, helpers, its own functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from string import Template
+from types import MappingProxyType
+
+from codegen.bundle import SourceFile
+from codegen.kernels.microkernel import Family, Microkernel
+from codegen.kernels.registry import FAMILIES
+from codegen.render.activations import activation_function
+from codegen.render.depthwise_conv import render_depthwise_conv
+from codegen.render.group_conv import render_group_conv
+from codegen.render.linear import render_linear
+from codegen.render.pointwise import render_binary, render_broadcast, render_unary
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+@cache
+def read_template(name: str) -> str:
+    """Text of a file in templates/."""
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _from_template(kernel: Microkernel) -> list[str]:
+    name = "-".join((kernel.family.replace("_", "-"), *kernel.variant))
+    return Template(read_template(f"{name}.c")).substitute(NAME=kernel.name).splitlines()
+
+
+BODIES: Mapping[str, Callable[[Microkernel], list[str]]] = MappingProxyType(
+    {
+        "conv_group": render_group_conv,
+        "conv_depthwise": render_depthwise_conv,
+        "linear": render_linear,
+        "linear_wide": render_linear,
+        "unary": render_unary,
+        "binary": render_binary,
+        "broadcast": render_broadcast,
+        "softmax": _from_template,
+        "pool": _from_template,
+        "global_pool": _from_template,
+        "repack": _from_template,
+    }
+)
+"""Lines of a family's own functions."""
+
+_SCALAR = frozenset({"broadcast", "softmax", "pool", "repack"})
+"""Families written in plain loops, without the vector helpers."""
+
+
+def struct_lines(family: Family) -> list[str]:
+    """The parameter struct of a family."""
+    lines = ["typedef struct {"]
+    for field in family.fields:
+        space = "" if field.type.endswith("*") else " "
+        lines.append(f"  {field.type}{space}{field.name}; /* {field.note} */")
+    return [*lines, f"}} {family.struct};"]
+
+
+def prototype(kernel: Microkernel) -> str:
+    """Signature of a microkernel, without the closing semicolon."""
+    return f"void {kernel.name}(const {FAMILIES[kernel.family].struct} *layer, int begin, int end)"
+
+
+def render_microkernel(kernel: Microkernel) -> SourceFile:
+    """The whole file; its text depends on the microkernel alone."""
+    family = FAMILIES[kernel.family]
+    lines = [
+        f"/* Punchcard microkernel: {kernel.family.replace('_', ' ')}, {kernel.isa}, "
+        f"{kernel.lanes} lanes; begin and end count",
+        f" * {family.unit}. Generated; the text depends on nothing but this file's name. */",
+    ]
+    if kernel.family in _SCALAR:
+        lines += ["#include <assert.h>", "#include <math.h>", "#include <stddef.h>"]
+        lines += ["#include <stdint.h>", ""]
+    else:
+        prelude = Template(read_template("prelude.c")).substitute(VECTOR_BYTES=4 * kernel.lanes)
+        lines += ["#include <assert.h>", *prelude.splitlines(), ""]
+    lines += [*struct_lines(family), "", prototype(kernel) + ";", ""]
+    body = BODIES[kernel.family](kernel)
+    if kernel.family not in _SCALAR:
+        body = _with_functions(kernel, body)
+    return SourceFile(kernel.file_name, "\n".join([*lines, *body]) + "\n")
+
+
+def _with_functions(kernel: Microkernel, body: list[str]) -> list[str]:
+    """The body behind the helper functions that it uses, itself or through others."""
+    text = "\n".join(body)
+    if "activate(" in text:
+        body = [*activation_function(kernel.activation), "", *body]
+    text = "\n".join(body)
+    helpers = read_template("functions.c").split("\n\n")
+    for helper in reversed(helpers):
+        name = helper[: helper.index("(")].split()[-1]
+        if f"{name}(" in text:
+            text = f"{helper.strip()}\n\n{text}"
+    return text.splitlines()

@@ -1,0 +1,35 @@
+"""A schedule: what the compiler decided for one layer, as plain data."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal, TypeAlias
+
+Order: TypeAlias = Literal["natural", "sorted", "clustered"]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Decisions for a layer with weights.
+
+    Attributes:
+        format: "grouped", "pattern", "depthwise" or "linear".
+        rows: filters of a group (outputs of a block, in vectors, for "linear").
+        vectors: vectors of flat positions in a full tile.
+        order: how filters are brought together before grouping.
+    """
+
+    format: str
+    rows: int
+    vectors: int
+    order: Order = "natural"
+
+    def to_json(self) -> str:
+        """One line of JSON with sorted keys."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Schedule:
+        """Read what `to_json` wrote."""
+        return cls(**json.loads(text))
