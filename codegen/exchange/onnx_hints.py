@@ -1,0 +1,47 @@
+"""What to do about operators that are not supported."""
+
+from __future__ import annotations
+
+_GROUPS: dict[str, tuple[str, ...]] = {
+    "control flow is not supported; export a forward pass without data-dependent branches": (
+        "If", "Loop", "Scan", "SequenceMap",
+    ),
+    "quantised models are not supported; export the float32 model": (
+        "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv",
+        "QLinearMatMul", "ConvInteger", "MatMulInteger",
+    ),
+    "recurrent layers are not supported; this compiler takes plain CNNs": (
+        "LSTM", "GRU", "RNN",
+    ),
+    "upsampling is not supported; this compiler takes nets that classify": (
+        "ConvTranspose", "Resize", "Upsample", "DepthToSpace", "SpaceToDepth", "GridSample",
+    ),
+    "detection heads are not supported; export the backbone alone": (
+        "NonMaxSuppression", "RoiAlign", "TopK", "MaxRoiPool",
+    ),
+    "attention and layer norm are not supported; use batch norm and convolutions": (
+        "LayerNormalization", "GroupNormalization", "InstanceNormalization", "Attention",
+        "RMSNormalization", "LpNormalization", "MeanVarianceNormalization", "LRN", "Einsum",
+    ),
+    "use relu, relu6, leaky relu, sigmoid, hard sigmoid, silu, hard swish or tanh instead": (
+        "PRelu", "Elu", "Selu", "Celu", "Gelu", "Mish", "Softplus", "Softsign", "ThresholdedRelu",
+        "Erf", "Exp", "Log", "Pow", "Sqrt", "Abs", "Shrink",
+    ),
+    "leave it out of the export; the class order stays the same": (
+        "LogSoftmax", "ArgMax", "ArgMin", "Hardmax",
+    ),
+    "splitting and cutting values is not supported; use separate convolutions": (
+        "Split", "Slice", "Gather", "GatherND", "GatherElements", "CenterCropPad",
+    ),
+}  # fmt: skip
+
+_HINTS = {op: hint for hint, ops in _GROUPS.items() for op in ops}
+_DEFAULT = "there is no such operation here; replace it by layers of a plain CNN"
+CUSTOM_DOMAIN = "custom operators are not supported; export with standard ONNX operators"
+SUBGRAPH = "it holds a graph of its own, which is not supported"
+SECOND_OUTPUT = "only its first output is supported"
+
+
+def hint_for(op: str) -> str:
+    """What to do about an operator."""
+    return _HINTS.get(op, _DEFAULT)

@@ -1,0 +1,249 @@
+"""Reads an ONNX model into a graph, or says everything that stands against it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+from codegen.errors import GraphError, ImportRefusedError
+from codegen.exchange import onnx_layers as layers
+from codegen.exchange import onnx_pointwise as pointwise
+from codegen.exchange import onnx_shapes as shapes
+from codegen.exchange.onnx_constants import Budget, fold
+from codegen.exchange.onnx_file import opset_of, read_model
+from codegen.exchange.onnx_hints import CUSTOM_DOMAIN, SECOND_OUTPUT, SUBGRAPH, hint_for
+from codegen.exchange.onnx_node import (
+    Constant,
+    Flow,
+    NodeRefusedError,
+    OnnxNode,
+    Value,
+    read_tensor,
+)
+from codegen.exchange.onnx_scope import Scope
+from codegen.exchange.onnx_signature import (
+    read_classes,
+    read_input,
+    read_output,
+    read_preprocessing,
+)
+from codegen.exchange.report import SupportReport, UnsupportedNode, shown
+from codegen.ir.graph import Graph
+from codegen.ir.macs import dense_macs, parameter_count
+from codegen.ir.verify import verify_graph
+
+Handler = Callable[[Scope, OnnxNode], Flow]
+
+HANDLERS: dict[str, Handler] = {
+    "Add": pointwise.arithmetic("add"),
+    "AveragePool": layers.average_pool,
+    "BatchNormalization": layers.batch_norm,
+    "Cast": pointwise.cast,
+    "Clip": pointwise.clip,
+    "Concat": shapes.concat,
+    "Conv": layers.conv,
+    "Div": pointwise.arithmetic("div"),
+    "Dropout": pointwise.dropout,
+    "Flatten": shapes.flatten,
+    "Gemm": layers.gemm,
+    "GlobalAveragePool": layers.global_average_pool,
+    "GlobalMaxPool": layers.global_max_pool,
+    "HardSigmoid": pointwise.hard_sigmoid,
+    "HardSwish": pointwise.activation("hard_swish"),
+    "Identity": shapes.identity,
+    "LeakyRelu": pointwise.leaky_relu,
+    "MatMul": layers.matmul,
+    "MaxPool": layers.max_pool,
+    "Mul": pointwise.arithmetic("mul"),
+    "Pad": shapes.pad,
+    "ReduceMean": layers.reduce_mean,
+    "Relu": pointwise.activation("relu"),
+    "Reshape": shapes.reshape,
+    "Sigmoid": pointwise.activation("sigmoid"),
+    "Softmax": pointwise.softmax,
+    "Squeeze": shapes.squeeze,
+    "Sub": pointwise.arithmetic("sub"),
+    "Swish": pointwise.swish,
+    "Tanh": pointwise.activation("tanh"),
+    "Transpose": shapes.transpose,
+    "Unsqueeze": shapes.unsqueeze,
+}
+"""What each operator becomes when one of its inputs depends on the picture."""
+
+# What reading a forged attribute or shape can raise beside our own errors.
+_DAMAGE = (ValueError, TypeError, IndexError, KeyError, ArithmeticError, AssertionError)
+_LISTED = 20
+
+
+def import_onnx(source: Path | bytes, *, name: str) -> Graph:
+    """Read a model.
+
+    Args:
+        source: a file or its bytes.
+        name: of the graph.
+
+    Raises:
+        ImportRefusedError: it is not a whole ONNX file, breaks a limit, has dynamic shapes or
+            external data, or holds nodes that are not supported (all are listed).
+    """
+    result = _convert(source, name)
+    if result.graph is None:
+        raise ImportRefusedError(_refusal(name, result.report.unsupported))
+    return result.graph
+
+
+def inspect_onnx(source: Path | bytes, *, name: str = "model") -> SupportReport:
+    """Say what of a model can be compiled.
+
+    Raises:
+        ImportRefusedError: the file cannot be read as a model of static shape at all.
+    """
+    return _convert(source, name).report
+
+
+@dataclass(frozen=True)
+class _Conversion:
+    graph: Graph | None
+    report: SupportReport
+
+
+class _Walk:
+    """One pass over the nodes: what is known of every value, and what went wrong."""
+
+    def __init__(self, model: onnx.ModelProto, scope: Scope, picture: str) -> None:
+        self.scope = scope
+        self.problems: list[UnsupportedNode] = []
+        self.values: dict[str, Value] = {picture: scope.flow(picture)}
+        self.lost: set[str] = set()
+        self._opset = opset_of(model)
+        self._budget = Budget()
+        self._stored = {str(tensor.name): tensor for tensor in model.graph.initializer}
+        self._readers = Counter(name for node in model.graph.node for name in node.input)
+        self._readers.update(value.name for value in model.graph.output)
+
+    def take(self, proto: onnx.NodeProto) -> None:
+        """Convert one node, or note why not; what depends on a lost value is lost silently."""
+        try:
+            value = self._value_of(proto)
+        except NodeRefusedError as error:
+            self._refuse(proto, str(error))
+            return
+        except GraphError as error:
+            self._refuse(proto, str(error).rpartition("): ")[2])
+            return
+        except _DAMAGE:
+            self._refuse(proto, "its inputs or attributes are damaged; export the model again")
+            return
+        output = str(proto.output[0]) if proto.output else ""
+        if output in self.values or output in self.lost:
+            self._refuse(proto, "it makes a value that another node makes too")
+        elif value is None:
+            self.lost.update(map(str, proto.output))
+        else:
+            self.values[output] = value
+
+    def _refuse(self, proto: onnx.NodeProto, hint: str) -> None:
+        name = proto.name or (proto.output[0] if proto.output else "")
+        self.problems.append(UnsupportedNode(str(name), str(proto.op_type), hint[:300]))
+        self.lost.update(map(str, proto.output))
+
+    def _value_of(self, proto: onnx.NodeProto) -> Value | None:
+        if proto.domain not in {"", "ai.onnx"}:
+            raise NodeRefusedError(CUSTOM_DOMAIN)
+        if any(attribute.HasField("g") or attribute.graphs for attribute in proto.attribute):
+            hint = hint_for(proto.op_type)
+            raise NodeRefusedError(hint if proto.op_type in {"If", "Loop", "Scan"} else SUBGRAPH)
+        if any(self._readers[extra] for extra in proto.output[1:] if extra):
+            raise NodeRefusedError(SECOND_OUTPUT)
+        inputs = tuple(self._lookup(str(name)) if name else None for name in proto.input)
+        lost = any(name in self.lost for name in proto.input)
+        node = OnnxNode(proto, inputs, self._opset, self._readers)
+        if not lost:
+            known = fold(node, self._budget)
+            if known is not None:
+                return known
+        handler = HANDLERS.get(node.op)
+        if handler is None and not (lost and node.op in _MAY_BE_SHAPES):
+            raise NodeRefusedError(hint_for(node.op))
+        if lost or handler is None:
+            return None
+        if not any(isinstance(value, Flow) for value in inputs):
+            msg = "it reads constants alone and is not computed at import"
+            raise NodeRefusedError(msg)
+        return handler(self.scope, node)
+
+    def _lookup(self, name: str) -> Value | None:
+        if name in self.values:
+            return self.values[name]
+        if name in self._stored:
+            self.values[name] = Constant(read_tensor(self._stored[name]), key=name)
+            return self.values[name]
+        if name not in self.lost:
+            msg = f"it reads {shown(name)}, which no earlier node makes"
+            raise NodeRefusedError(msg)
+        return None
+
+
+_MAY_BE_SHAPES = frozenset(
+    {"Shape", "Gather", "Slice", "ConstantOfShape", "Expand", "Where", "Equal", "Range", "Size"}
+)
+"""Not reported behind a lost value: usually arithmetic on its shape."""
+
+
+def _convert(source: Path | bytes, name: str) -> _Conversion:
+    try:
+        model = read_model(source)
+        picture, picture_type = read_input(model)
+        output = read_output(model)
+        walk = _Walk(model, Scope(name, picture, picture_type), picture)
+        for proto in model.graph.node:
+            walk.take(proto)
+        graph = None if walk.problems else _finish(model, walk, output)
+    except MemoryError:
+        msg = f"{shown(name)} needs more memory than there is here"
+        raise ImportRefusedError(msg) from None
+    measured = graph or Graph(name, (), (), tuple(walk.scope.nodes.values()), walk.scope.weights)
+    report = SupportReport(
+        supported=graph is not None,
+        nodes=len(model.graph.node),
+        unsupported=tuple(walk.problems),
+        macs=sum(dense_macs(measured, node) for node in measured.nodes),
+        parameters=parameter_count(measured),
+    )
+    return _Conversion(graph, report)
+
+
+def _finish(model: onnx.ModelProto, walk: _Walk, output: str) -> Graph:
+    value = walk.values.get(output)
+    if not isinstance(value, Flow):
+        msg = f"the output {shown(output)} does not depend on the picture; export the model again"
+        raise ImportRefusedError(msg)
+    if value.name not in walk.scope.nodes:
+        value = walk.scope.add(output, "identity", value)
+    channels = walk.scope.picture.shape[1]
+    try:
+        graph = walk.scope.build(
+            value.name, read_preprocessing(model, channels), read_classes(model)
+        )
+        verify_graph(graph)
+    except GraphError as error:
+        msg = f"the model breaks a rule of the graph: {error}"
+        raise ImportRefusedError(msg) from None
+    return graph
+
+
+def _refusal(name: str, problems: tuple[UnsupportedNode, ...]) -> str:
+    """One message that lists every node, grouped by operator and hint."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for item in problems:
+        groups.setdefault((item.op, item.hint), []).append(shown(item.node))
+    parts = []
+    for (op, hint), nodes in groups.items():
+        more = f" and {len(nodes) - _LISTED} more" if len(nodes) > _LISTED else ""
+        parts.append(f"{shown(op)} at {', '.join(nodes[:_LISTED])}{more}: {hint}")
+    count = f"{len(problems)} node{'s' if len(problems) > 1 else ''}"
+    return f"{shown(name)} cannot be compiled, {count} not supported; {'; '.join(parts)}"
