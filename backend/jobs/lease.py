@@ -105,6 +105,12 @@ class LeaseTable:
                 raise FencedError(job_id)
             return None if row.wanted is None else Wanted(row.wanted)
 
+    def is_registered(self, job_id: str, token: int) -> bool:
+        """Whether the runner of a claim has come to life."""
+        with self._database.read() as session:
+            known = select(Job.id).where(Job.id == job_id, Job.token == token, Job.pid.is_not(None))
+            return session.scalar(known) is not None
+
     def hold(self, session: Session, job_id: str, token: int) -> None:
         """Refuse the caller's transaction unless the lease still stands.
 
@@ -176,20 +182,24 @@ class LeaseTable:
             job = session.get_one(Job, job_id)
             return self._interrupt(session, job, reason, crashed=crashed)
 
-    def reclaim_stale(self) -> list[LostRun]:
-        """Take away every lease without a heartbeat for `stale_s` and queue the jobs again."""
-        limit = self._clock() - self._stale_s
-        stale = select(Job).where(Job.state == JobState.RUNNING, Job.heartbeat_at < limit)
+    def stale_runs(self) -> list[LostRun]:
+        """Runs without a heartbeat for `stale_s`; only read."""
         with self._database.read() as session:
-            if session.scalar(stale.limit(1)) is None:
-                return []
+            return [_lost_run(job) for job in session.scalars(self._stale())]
+
+    def reclaim_stale(self) -> list[LostRun]:
+        """Take the lease of each stale run away and queue its job again."""
         lost = []
         with self._database.write() as session:
-            for job in session.scalars(stale).all():
-                lost.append(LostRun(job.id, job.token, job.host, job.pid, job.pid_started_at))
+            for job in session.scalars(self._stale()).all():
+                lost.append(_lost_run(job))
                 reason = f"no heartbeat for {self._stale_s:g} s"
                 self._interrupt(session, job, reason, crashed=True)
         return lost
+
+    def _stale(self) -> Select[Job]:
+        limit = self._clock() - self._stale_s
+        return select(Job).where(Job.state == JobState.RUNNING, Job.heartbeat_at < limit)
 
     def running_on(self, host: str) -> list[LostRun]:
         """Runs of one machine whose runner has registered, alive or not."""
@@ -197,10 +207,7 @@ class LeaseTable:
             Job.state == JobState.RUNNING, Job.host == host, Job.pid.is_not(None)
         )
         with self._database.read() as session:
-            return [
-                LostRun(job.id, job.token, job.host, job.pid, job.pid_started_at)
-                for job in session.scalars(running)
-            ]
+            return [_lost_run(job) for job in session.scalars(running)]
 
     def _interrupt(self, session: Session, job: Job, reason: str, *, crashed: bool) -> JobState:
         add_event(session, job.id, job.token, "interrupted", reason, clock=self._clock)
@@ -222,6 +229,10 @@ class LeaseTable:
         job.updated_at = self._clock()
         add_event(session, job.id, job.token, after, job.error or "", clock=self._clock)
         return after
+
+
+def _lost_run(job: Job) -> LostRun:
+    return LostRun(job.id, job.token, job.host, job.pid, job.pid_started_at)
 
 
 def _next_queued(lane: str, only_job: str | None) -> Select[Job]:

@@ -5,6 +5,7 @@ It computes nothing and imports no torch. A runner dies with its worker (PR_SET_
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import threading
 import time
@@ -32,6 +33,8 @@ class _Run:
     lane: str
     process: subprocess.Popen[bytes]
     pid_started_at: float | None
+    # Until its runner has come to life (imports take seconds on a busy machine) we beat for it.
+    is_starting: bool = True
     # Monotonic time at which the group gets KILL; None until it was asked to end.
     kill_at: float | None = None
 
@@ -108,6 +111,7 @@ class Worker:
             self._beat_at = now
             if self._only_job is None:
                 announce(self._database, self.id, len(self._runs), self._started_at, self._clock)
+            self._beat_for_starting()
             if now >= self._reclaim_from:
                 self._take_back_lost()
         self._claim()
@@ -139,6 +143,14 @@ class Worker:
                 self._log.info("claimed", job=claim.job_id, kind=claim.kind, token=claim.token)
                 process = start_runner(claim, self._settings, self._kinds)
                 self._runs.append(_Run(claim, lane, process, started_at(process.pid)))
+
+    def _beat_for_starting(self) -> None:
+        for run in [run for run in self._runs if run.is_starting]:
+            job, token = run.claim.job_id, run.claim.token
+            run.is_starting = not self._leases.is_registered(job, token)
+            if run.is_starting:
+                with contextlib.suppress(FencedError):
+                    self._leases.report(job, token, {})
 
     def _reap(self) -> None:
         for run in [run for run in self._runs if run.process.poll() is not None]:
@@ -189,16 +201,19 @@ class Worker:
             try:
                 reason = "its worker and its process are gone"
                 self._leases.give_back(lost.job_id, lost.token, reason, crashed=True)
-                self._end_lost(lost)
             except FencedError:
                 continue
+            self._log.warning("taken_back", job=lost.job_id, token=lost.token)
+        stale = self._leases.stale_runs()
+        if not stale:
+            return
+        for lost in stale:
+            # First end it: a process that was stopped inside a transaction holds SQLite's write
+            # lock until it is gone, and nobody could take its lease away.
+            if lost.pid is not None and lost.host == host_name():
+                kill_group(lost.pid, lost.pid_started_at)
         for lost in self._leases.reclaim_stale():
-            self._end_lost(lost)
-
-    def _end_lost(self, lost: LostRun) -> None:
-        self._log.warning("taken_back", job=lost.job_id, token=lost.token)
-        if lost.pid is not None and lost.host == host_name():
-            kill_group(lost.pid, lost.pid_started_at)
+            self._log.warning("taken_back", job=lost.job_id, token=lost.token)
 
 
 def _is_alive(lost: LostRun) -> bool:

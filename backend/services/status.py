@@ -45,7 +45,8 @@ def worker_status() -> WorkerStatus:
 def database_problem() -> str | None:
     """Why the database cannot be used, in one sentence; None when all is well."""
     try:
-        open_database()
+        with open_database().read() as session:
+            session.execute(select(Job.id).limit(1))
     except StorageError as error:
         return str(error)
     return None

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from backend.storage.errors import DiskFullError, StorageError
 from backend.storage.settings import Settings, load_settings
+from backend.storage.version import SCHEMA_VERSION, read_version
 
 BUSY_TIMEOUT_S = 30
 _WRITES = "punchcard_writes"
@@ -94,9 +95,6 @@ def open_database(settings: Settings | None = None) -> Database:
         StorageError: no access, no disk, not a database.
         NewerDatabaseError: a newer Punchcard wrote it.
     """
-    # Imported late: Alembic takes longer to load than an up-to-date database takes to open.
-    from backend.storage.migrate import bring_up_to_date
-
     settings = settings or load_settings()
     with _opening:
         database = _opened.get(settings.database_url)
@@ -104,7 +102,10 @@ def open_database(settings: Settings | None = None) -> Database:
             settings.make_folders()
             database = Database(settings.database_url)
             with database.telling_errors():
-                bring_up_to_date(database, settings)
+                if read_version(database) != SCHEMA_VERSION:
+                    from backend.storage.migrate import bring_up_to_date
+
+                    bring_up_to_date(database, settings)
             _opened[settings.database_url] = database
         return database
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from filelock import FileLock
 from sqlalchemy import Connection
@@ -17,9 +16,8 @@ from sqlalchemy import Connection
 from backend.storage.database import Database
 from backend.storage.errors import NewerDatabaseError
 from backend.storage.settings import Settings
+from backend.storage.version import SCHEMA_VERSION, VERSION_TABLE, read_version
 
-# Optuna keeps its own Alembic version in the table `alembic_version` of the same database.
-VERSION_TABLE = "punchcard_version"
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -29,19 +27,17 @@ def bring_up_to_date(database: Database, settings: Settings) -> None:
     Raises:
         NewerDatabaseError: the database was written by a newer Punchcard.
     """
-    if _current_version(database) == latest_version():
-        return
     # flock: the lock goes away with its owner. Two processes may start on a fresh folder at once.
     with FileLock(settings.home / "migrate.lock"):
-        version = _current_version(database)
-        if version == latest_version():
+        version = read_version(database)
+        if version == SCHEMA_VERSION:
             return
         if version is not None:
             known = {script.revision for script in _scripts().walk_revisions()}
             if version not in known:
                 msg = (
                     f"The database {database.label} was written by a newer Punchcard (schema "
-                    f"{version}, this program knows schemas up to {latest_version()}): bring this "
+                    f"{version}, this program knows schemas up to {SCHEMA_VERSION}): bring this "
                     "program up to date, or set PUNCHCARD_HOME to another folder."
                 )
                 raise NewerDatabaseError(msg)
@@ -49,21 +45,8 @@ def bring_up_to_date(database: Database, settings: Settings) -> None:
         _migrate(database)
 
 
-def latest_version() -> str:
-    """Version of the schema that this program writes."""
-    head = _scripts().get_current_head()
-    assert head is not None, "the migrations folder is part of the program"
-    return head
-
-
 def _scripts() -> ScriptDirectory:
     return ScriptDirectory(str(_MIGRATIONS))
-
-
-def _current_version(database: Database) -> str | None:
-    with database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-        return context.get_current_revision()
 
 
 def _migrate(database: Database) -> None:

@@ -1,0 +1,93 @@
+"""Job kinds of the tests; the worker is told of them by `punchcard worker --kinds MODULE:NAME`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from backend.jobs.context import JobContext
+from backend.jobs.errors import CancelledError
+from backend.storage.tables import Evaluation
+from codegen.errors import PunchcardError
+
+KINDS = {
+    "steps": "tests.fault.job_kinds:steps",
+    "parent": "tests.fault.job_kinds:parent",
+    "stubborn": "tests.fault.job_kinds:stubborn",
+    "refuse": "tests.fault.job_kinds:refuse",
+    "break": "tests.fault.job_kinds:break_down",
+    "die": "tests.fault.job_kinds:die",
+    "quick": "tests.fault.job_kinds:quick",
+}
+
+
+def acknowledge(path: Path, line: str) -> None:
+    """Write a line outside the system under test, so that it outlives every kill."""
+    with path.open("a") as file:
+        file.write(line + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def steps(context: JobContext) -> dict[str, Any]:
+    """Store some results, one row each; go on after the last stored one."""
+    folder, count = Path(context.payload["folder"]), context.payload["count"]
+    acknowledge(folder / "runs", f"{context.token} {os.getpid()}")
+    with context.database.read() as session:
+        keys = [f"{context.job_id}-{number}" for number in range(count)]
+        stored = [key for key in keys if session.get(Evaluation, key) is not None]
+    for number in range(len(stored), count):
+        time.sleep(context.payload["delay"])
+        context.check()
+        with context.write() as session:
+            result = {"token": context.token}
+            session.add(Evaluation(key=keys[number], result=result, created_at=time.time()))
+        acknowledge(folder / "acknowledged", keys[number])
+        context.milestone()
+        context.progress("steps", number + 1, count)
+    return {"count": count}
+
+
+def parent(context: JobContext) -> None:
+    """Start a child that would live for long, and wait for it."""
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+    child = subprocess.Popen([sys.executable, "-c", code])
+    acknowledge(Path(context.payload["folder"]) / "children", str(child.pid))
+    while not context.should_stop():
+        time.sleep(0.02)
+    raise CancelledError
+
+
+def stubborn(context: JobContext) -> None:
+    """Never look whether it should stop."""
+    acknowledge(Path(context.payload["folder"]) / "children", str(os.getpid()))
+    while True:
+        time.sleep(1)
+
+
+def refuse(context: JobContext) -> None:
+    """Fail as a user's error."""
+    msg = f"The file {context.payload['name']} is not a model: choose another."
+    raise PunchcardError(msg)
+
+
+def break_down(_context: JobContext) -> None:
+    """Fail as an error of the program."""
+    msg = "what nobody thought of"
+    raise RuntimeError(msg)
+
+
+def die(context: JobContext) -> None:
+    """Die without a word, as a process that the system killed."""
+    acknowledge(Path(context.payload["folder"]) / "runs", str(context.token))
+    os._exit(9)
+
+
+def quick(context: JobContext) -> dict[str, Any]:
+    """Say who ran, at once."""
+    acknowledge(Path(context.payload["folder"]) / "runs", context.job_id)
+    return {"torch": "torch" in sys.modules}
