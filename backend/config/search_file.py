@@ -1,0 +1,190 @@
+"""CONFIG.yaml: one search. The page's form writes the same schema; unknown keys are errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from codegen.errors import PunchcardError
+
+KEPT_FILTER_TYPES = ("conv3x3", "keep")
+"""Filter types a search may ask for today: the layer stays the convolution it is."""
+
+MAX_FILE_BYTES = 1 << 20
+
+
+class ConfigError(PunchcardError):
+    """A search's configuration is not valid; the message names the key."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Budget(_Section):
+    """When the search ends; whichever limit is reached first."""
+
+    trials: int | None = Field(default=None, ge=1, le=100_000)
+    minutes: float | None = Field(default=None, gt=0, le=60 * 24 * 30)
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Budget:
+        if self.trials is None and self.minutes is None:
+            msg = "give trials, minutes or both"
+            raise ValueError(msg)
+        return self
+
+
+class Constraints(_Section):
+    """Limits a candidate has to keep to stand on the front; accuracy is a fraction."""
+
+    latency_ms: float | None = Field(default=None, gt=0)
+    accuracy: float | None = Field(default=None, gt=0, le=1)
+    size_bytes: int | None = Field(default=None, gt=0)
+
+
+class SpaceConfig(_Section):
+    """The menu every prunable layer chooses from; `dense` is always on it."""
+
+    schemes: tuple[str, ...] = ("pattern", "block_punched")
+    rates: tuple[float, ...] = (2.25, 4.0, 8.1)
+    patterns: str = Field(default="natural-8", min_length=1, max_length=64)
+    filter_types: tuple[str, ...] = ("conv3x3",)
+
+    @field_validator("schemes")
+    @classmethod
+    def _some_scheme(cls, schemes: tuple[str, ...]) -> tuple[str, ...]:
+        if not schemes:
+            msg = "name at least one scheme"
+            raise ValueError(msg)
+        from backend.sparsity.schemes import SCHEMES
+
+        for name in schemes:
+            if name not in SCHEMES:
+                msg = f"there is no scheme {name!r}; choose among {', '.join(SCHEMES)}"
+                raise ValueError(msg)
+        return tuple(dict.fromkeys(schemes))
+
+    @field_validator("rates")
+    @classmethod
+    def _rates_above_one(cls, rates: tuple[float, ...]) -> tuple[float, ...]:
+        if not rates:
+            msg = "name at least one rate"
+            raise ValueError(msg)
+        wrong = [rate for rate in rates if not 1.0 < rate <= 1000.0]
+        if wrong:
+            msg = f"a rate (dense weights / kept ones) is over 1, at most 1000, not {wrong[0]:g}"
+            raise ValueError(msg)
+        return tuple(sorted(set(rates)))
+
+    @field_validator("filter_types")
+    @classmethod
+    def _only_kept(cls, filter_types: tuple[str, ...]) -> tuple[str, ...]:
+        for name in filter_types:
+            if name not in KEPT_FILTER_TYPES:
+                known = ", ".join(KEPT_FILTER_TYPES)
+                msg = f"the filter type {name!r} cannot be searched yet; leave {known}"
+                raise ValueError(msg)
+        return filter_types
+
+
+class Training(_Section):
+    """How each candidate and the dense baseline are trained and judged."""
+
+    images: int = Field(default=4000, ge=0, le=10_000_000)
+    epochs: int = Field(default=1, ge=0, le=1000)
+    learning_rate: float = Field(default=0.02, gt=0, le=10)
+    batch: int = Field(default=64, ge=1, le=4096)
+    distillation: bool = True
+    repair_images: int = Field(default=512, ge=1, le=100_000)
+    select: Literal["obs", "magnitude"] = "obs"
+    validation_images: int = Field(default=2000, ge=1, le=10_000_000)
+    test_images: int = Field(default=10_000, ge=0, le=10_000_000)
+
+
+class SearchConfig(_Section):
+    """One search, as people write it."""
+
+    model: str = Field(default="resnet20", min_length=1, max_length=4096)
+    data: str = Field(default="sample", min_length=1, max_length=4096)
+    device: str = Field(default="local", pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    sampler: str = "punchcard"
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    budget: Budget = Budget(trials=24)
+    constraints: Constraints = Constraints()
+    space: SpaceConfig = SpaceConfig()
+    training: Training = Training()
+    reuse: bool = True  # take results of earlier searches from the cache
+
+    @field_validator("sampler")
+    @classmethod
+    def _known_sampler(cls, name: str) -> str:
+        from backend.search.samplers import check_sampler
+
+        check_sampler(name)
+        return name
+
+
+def default_config() -> SearchConfig:
+    """The sample project's search."""
+    return SearchConfig()
+
+
+def problems(config: Mapping[str, Any]) -> list[str]:
+    """Every problem of a configuration, one sentence each; empty when it is valid."""
+    try:
+        SearchConfig.model_validate(config)
+    except ValidationError as error:
+        return [_sentence(item) for item in error.errors(include_url=False)]
+    return []
+
+
+def parse_config(config: Mapping[str, Any], source: str = "the configuration") -> SearchConfig:
+    """Validate a configuration.
+
+    Raises:
+        ConfigError: names `source`, the key and what is wrong with it.
+    """
+    found = problems(config)
+    if found:
+        msg = f"{source}: {'; '.join(found)}"
+        raise ConfigError(msg)
+    return SearchConfig.model_validate(config)
+
+
+def load_config(path: Path) -> SearchConfig:
+    """Read CONFIG.yaml.
+
+    Raises:
+        ConfigError: the file is missing, is not YAML, or breaks the schema.
+    """
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            msg = f"{path}: a search configuration is a few lines, this file is over 1 MiB"
+            raise ConfigError(msg)
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror or error}"
+        raise ConfigError(msg) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        msg = f"{path} is not YAML: {reason}"
+        raise ConfigError(msg) from None
+    if content is None:
+        content = {}
+    if not isinstance(content, dict):
+        msg = f"{path}: a search configuration is a mapping such as 'model: resnet20'"
+        raise ConfigError(msg)
+    return parse_config(content, str(path))
+
+
+def _sentence(item: Mapping[str, Any]) -> str:
+    key = ".".join(str(part) for part in item["loc"]) or "configuration"
+    if item["type"] == "extra_forbidden":
+        return f"{key} is not a key of a search configuration"
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return f"{key}: {message[0].lower()}{message[1:]}"

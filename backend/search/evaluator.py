@@ -1,0 +1,204 @@
+"""Turns a candidate into a trained graph, its accuracy and a built package (needs torch)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from backend.config.search_file import Training
+from backend.data.batches import normalise
+from backend.data.image_data import ImageData
+from backend.data.registry import open_data
+from backend.data.splits import Indices, Split, split_validation
+from backend.models.graph_module import GraphModule
+from backend.search.evaluator_main import Handler
+from backend.sparsity.batch_norm import reestimate_batch_norm
+from backend.sparsity.calibration import Calibration, calibrate
+from backend.sparsity.candidate import Candidate
+from backend.sparsity.patterns import PatternSet
+from backend.sparsity.repair import repair
+from backend.sparsity.report import achieved, overall_rate
+from backend.storage.artifacts import write_whole
+from backend.training.evaluate import evaluate, preprocessing_of
+from backend.training.fine_tune import fine_tune
+from backend.training.teacher import TeacherScores, teacher_scores
+from codegen.compiler import generate
+from codegen.ir.graph import Graph
+from codegen.ir.macs import nonzero_macs
+from codegen.ir.storage import load_graph, save_graph
+from codegen.package import write_package
+from codegen.targets.registry import load_target
+from codegen.toolchain.build import build
+
+CHECK_IMAGES = 3
+"""Validation images whose outputs are compared beyond the package's own self-test."""
+
+
+def make_handlers(setup: Mapping[str, Any]) -> Mapping[str, Handler]:
+    """The task kinds of an evaluator process."""
+    torch.set_num_threads(1)
+    evaluator = Evaluator(setup)
+    return {"evaluate": evaluator.evaluate, "score": evaluator.score}
+
+
+class Evaluator:
+    """Evaluates candidates of one search.
+
+    Args:
+        setup: `graph` (file of the trained base model), `data`, `training` (as in CONFIG.yaml),
+            `seed`, `target`, `cache` (folder of compiled objects) and `pattern_sets` (JSON texts).
+    """
+
+    def __init__(self, setup: Mapping[str, Any]) -> None:
+        self._base = load_graph(Path(setup["graph"]))
+        self._data_name = str(setup["data"])
+        self._training = Training.model_validate(setup["training"])
+        self._seed = int(setup["seed"])
+        self._target = load_target(setup["target"])
+        self._cache = Path(setup["cache"])
+        sets = (PatternSet.from_json(text) for text in setup["pattern_sets"])
+        self._pattern_sets = {pattern_set.name: pattern_set for pattern_set in sets}
+
+    @cached_property
+    def _data(self) -> ImageData:
+        return open_data(self._data_name)
+
+    @cached_property
+    def _split(self) -> Split:
+        return split_validation(self._data, self._training.validation_images, seed=0)
+
+    @property
+    def _train_indices(self) -> Indices:
+        return self._split.train_indices[: self._training.images]
+
+    @cached_property
+    def _teacher(self) -> TeacherScores:
+        """The dense net's scores on the training images; the same for every candidate."""
+        return teacher_scores(self._base, self._data.train_images[self._train_indices])
+
+    @cached_property
+    def _calibration_images(self) -> torch.Tensor:
+        """Images for the repair, f32 (n, c, h, w)."""
+        return self._normalised(self._split.train_indices[: self._training.repair_images])
+
+    @cached_property
+    def _calibration(self) -> Calibration:
+        """What the dense net makes of them; the same for every candidate."""
+        return calibrate(self._base, self._calibration_images)
+
+    def evaluate(self, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Train, judge and build one candidate into `folder`; nothing of it shows before the end.
+
+        Args:
+            payload: `candidate` (its JSON) and `folder`.
+
+        Returns:
+            What `evaluation.json` in the folder says.
+        """
+        folder = Path(payload["folder"])
+        candidate = Candidate.from_json(payload["candidate"])
+        aside = folder.with_name(f".{folder.name}.part")
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(mode=0o700, parents=True)
+        clock = _Stopwatch()
+        graph = self._trained(candidate, clock)
+        indices = self._split.validation_indices
+        score = evaluate(graph, self._data.train_images[indices], self._data.train_labels[indices])
+        clock.lap("evaluate_s")
+        save_graph(graph, aside / "graph.safetensors")
+        size_bytes = self._build(graph, aside, clock)
+        rates = achieved(graph, candidate)
+        result = {
+            **asdict(score),
+            "rate": overall_rate(rates),
+            "layers": [asdict(row) for row in rates],
+            "nonzero_macs": {node.name: nonzero_macs(graph, node) for node in graph.nodes},
+            "size_bytes": size_bytes,
+            "graph_digest": graph.digest,
+            "seconds": clock.laps,
+        }
+        write_whole(aside / "evaluation.json", json.dumps(result).encode())
+        shutil.rmtree(folder, ignore_errors=True)
+        aside.replace(folder)
+        return result
+
+    def score(self, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Accuracy of a stored graph on the test images: once, after the search."""
+        graph = load_graph(Path(payload["folder"]) / "graph.safetensors")
+        count = self._training.test_images
+        images, labels = self._data.test_images[:count], self._data.test_labels[:count]
+        return asdict(evaluate(graph, images, labels))
+
+    def _trained(self, candidate: Candidate, clock: _Stopwatch) -> Graph:
+        training = self._training
+        graph = self._base
+        if candidate.choices:
+            graph = repair(
+                graph,
+                candidate,
+                select=training.select,
+                pattern_sets=self._pattern_sets,
+                calibration=self._calibration,
+            )
+        clock.lap("repair_s")
+        if training.epochs and training.images:
+            graph = fine_tune(
+                graph,
+                self._data,
+                self._train_indices,
+                epochs=training.epochs,
+                lr=training.learning_rate,
+                batch=training.batch,
+                seed=self._seed,
+                teacher=self._teacher if training.distillation else None,
+            )
+            graph = reestimate_batch_norm(graph, self._calibration_images)
+        clock.lap("fine_tune_s")
+        return graph
+
+    def _build(self, graph: Graph, folder: Path, clock: _Stopwatch) -> int:
+        """Write the package, and inputs with torch's outputs for the numeric check."""
+        checked = self._normalised(self._split.validation_indices[: CHECK_IMAGES + 1])
+        with torch.no_grad():
+            expected = GraphModule(graph).eval()(checked)
+        inputs, outputs = checked.numpy(), expected.numpy()
+        bundle = generate(graph, self._target)
+        clock.lap("generate_s")
+        binary = build(bundle, self._target, cache_dir=self._cache)
+        write_package(folder / "package", bundle, binary, input=inputs[:1], expected=outputs[:1])
+        np.save(folder / "check_inputs.npy", inputs[1:])
+        np.save(folder / "check_outputs.npy", outputs[1:])
+        clock.lap("build_s")
+        return len(bundle.weights)
+
+    def _normalised(self, indices: Indices) -> torch.Tensor:
+        images = torch.from_numpy(self._data.train_images[indices])
+        return normalise(images, preprocessing_of(self._base))
+
+
+class _Stopwatch:
+    """CPU seconds of each step, children included: what a trial costs on a busy machine."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = _cpu_s()
+
+    def lap(self, name: str) -> None:
+        """Note the seconds since the last lap."""
+        now = _cpu_s()
+        self.laps[name] = round(now - self._last, 3)
+        self._last = now
+
+
+def _cpu_s() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system

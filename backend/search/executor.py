@@ -1,0 +1,51 @@
+"""What the search asks of the processes that evaluate; a cluster would be a second kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from codegen.errors import PunchcardError
+
+
+class ExecutorError(PunchcardError):
+    """The processes that evaluate cannot be kept running."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One piece of work: `kind` is a method of the evaluator, `payload` its JSON arguments."""
+
+    id: str
+    kind: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a task: a JSON result, or one sentence about what went wrong."""
+
+    task: Task
+    result: Mapping[str, Any] | None
+    error: str | None = None
+
+
+class Executor(Protocol):
+    """Runs tasks beside the caller. All methods are called from one thread."""
+
+    def capacity(self) -> int:
+        """Number of tasks that could start at once."""
+        ...
+
+    def submit(self, task: Task) -> None:
+        """Queue a task."""
+        ...
+
+    def poll(self, timeout_s: float) -> list[Outcome]:
+        """Wait up to `timeout_s` and return what has ended; lost tasks are tried again first."""
+        ...
+
+    def close(self) -> None:
+        """End everything; unfinished tasks are dropped."""
+        ...

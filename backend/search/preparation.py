@@ -1,0 +1,116 @@
+"""Everything a search is made of, loaded and hashed before its first trial (no torch)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from backend.config.search_file import ConfigError, SearchConfig
+from backend.data.image_data import ImageData
+from backend.data.registry import open_data
+from backend.models.zoo import MODELS, load_model
+from backend.search.problem import Problem
+from backend.search.records import SearchError
+from backend.search.space import Space, build_space
+from backend.search.tables import cost_table, damage_table
+from backend.sparsity.patterns import PatternSet, natural_patterns, preset_patterns
+from backend.storage.artifacts import ArtifactStore
+from backend.storage.database import Database
+from backend.storage.tables import PatternSetRow, UploadedModel
+from codegen.ir.graph import Graph
+from codegen.ir.storage import load_graph
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A search ready to run.
+
+    Attributes:
+        graph: the trained base model.
+        digests: of model, data, space and settings: what a resume must find unchanged.
+        problem: what the sampler may know; the dense baseline is filled in when it is measured.
+        pattern_sets: those the space names, by name.
+    """
+
+    config: SearchConfig
+    graph: Graph
+    data: ImageData
+    space: Space
+    problem: Problem
+    pattern_sets: dict[str, PatternSet]
+    digests: dict[str, str]
+
+
+def prepare(config: SearchConfig, database: Database, artifacts: Path) -> Prepared:
+    """Load model and data and build space and tables.
+
+    Raises:
+        PunchcardError: the model or the data cannot be opened, do not fit each other, or leave
+            nothing to search.
+    """
+    data = open_data(config.data)
+    graph = _open_model(config, data, database, artifacts)
+    if graph.preprocessing is None:
+        msg = f"the model {config.model} stores no normalisation of its input; import it with one"
+        raise SearchError(msg)
+    space = build_space(graph, config.space)
+    pattern_sets = _pattern_sets(config.space.patterns, graph, database)
+    settings = {
+        "patterns": pattern_sets[config.space.patterns].patterns,
+        "sampler": config.sampler,
+        "seed": config.seed,
+        "device": config.device,
+        "training": config.training.model_dump(mode="json"),
+        "constraints": config.constraints.model_dump(mode="json"),
+    }
+    problem = Problem(
+        space=space,
+        damage=damage_table(graph, space, pattern_sets),
+        cost=cost_table(graph, space),
+        budget=config.budget.trials or 24,
+    )
+    digests = {
+        "model": graph.digest,
+        "data": data.digest,
+        "space": space.digest,
+        "settings": hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest(),
+    }
+    return Prepared(config, graph, data, space, problem, pattern_sets, digests)
+
+
+def _pattern_sets(name: str, graph: Graph, database: Database) -> dict[str, PatternSet]:
+    """The shipped or drawn pattern set of a name, or `natural-<size>` of the model itself."""
+    shipped = preset_patterns()
+    if name in shipped:
+        return {name: shipped[name]}
+    with database.read() as session:
+        row = session.get(PatternSetRow, name)
+        known = [*shipped, *session.scalars(select(PatternSetRow.name))]
+    if row is None and (size := re.fullmatch(r"natural-(\d{1,2})", name)):
+        return {name: natural_patterns(graph, int(size[1]))}
+    if row is None:
+        msg = f"space.patterns: there is no pattern set {name!r}; take one of {', '.join(known)}"
+        raise ConfigError(msg)
+    masks = (sum(int(bit) << k for k, bit in enumerate(pattern)) for pattern in row.patterns)
+    return {name: PatternSet(name, tuple(masks))}
+
+
+def _open_model(
+    config: SearchConfig, data: ImageData, database: Database, artifacts: Path
+) -> Graph:
+    """A base model, an uploaded model by its name, or a file."""
+    with database.read() as session:
+        row = session.get(UploadedModel, config.model)
+    if config.model in MODELS or row is None:
+        return load_model(
+            config.model,
+            input_shape=data.input_shape,
+            classes=len(data.classes),
+            data=config.data,
+        )
+    return load_graph(ArtifactStore(artifacts).path(row.graph_artifact))

@@ -1,0 +1,89 @@
+"""A finished trial as it is stored: evaluation and timing folded into one flat record."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from backend.search.timing import Check, Timing
+from backend.storage.artifacts import write_whole
+
+TOLERANCE = 1e-4
+"""Largest difference to torch, relative to the largest output, that counts as the same."""
+
+EVALUATION_FILE = "evaluation.json"
+TIMING_FILE = "timing.json"
+PACKAGE_FOLDER = "package"
+
+
+def read_evaluation(folder: Path) -> dict[str, Any] | None:
+    """What the evaluator left in a folder, or None where it never finished."""
+    try:
+        result: dict[str, Any] = json.loads((folder / EVALUATION_FILE).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return result
+
+
+def write_timing(folder: Path, timing: Timing, check: Check) -> None:
+    """Keep all samples beside the package."""
+    record = {**timing.to_json(), "max_relative_error": check.max_relative_error}
+    write_whole(folder / TIMING_FILE, json.dumps(record).encode())
+
+
+def read_timing(folder: Path) -> dict[str, Any]:
+    """What `write_timing` wrote; empty where it is missing."""
+    try:
+        record: dict[str, Any] = json.loads((folder / TIMING_FILE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return record
+
+
+def trial_record(
+    evaluation: Mapping[str, Any], timing: Timing, check: Check, folder: str
+) -> dict[str, Any]:
+    """The attributes of a finished trial; samples and layers stay in the folder's files."""
+    return {
+        **_scores(evaluation),
+        "latency_ms": timing.median_ms,
+        "latency_spread_ms": timing.spread_ms,
+        "dense_latency_ms": timing.dense_median_ms,
+        "speedup": timing.speedup,
+        "is_unstable": timing.is_unstable,
+        "layer_ms": {name: round(ms, 6) for name, ms in check.layer_ms.items()},
+        "max_relative_error": check.max_relative_error,
+        "verified": check.max_relative_error <= TOLERANCE,
+        "folder": folder,
+    }
+
+
+def dense_record(
+    evaluation: Mapping[str, Any], timing: Timing, check: Check, folder: str
+) -> dict[str, Any]:
+    """The baseline's record: the dense net is its own yardstick."""
+    return {
+        **trial_record(evaluation, timing, check, folder),
+        "latency_ms": timing.dense_median_ms,
+        "latency_spread_ms": timing.dense_spread_ms,
+        "speedup": 1.0,
+    }
+
+
+def relative_folder(folder: Path, home: Path) -> str:
+    """The folder as it is stored: relative, so that the data folder can be moved."""
+    return os.fspath(folder.relative_to(home))
+
+
+def _scores(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "accuracy": evaluation["accuracy"],
+        "accuracy_se": evaluation["standard_error"],
+        "loss": evaluation["loss"],
+        "rate": evaluation["rate"],
+        "size_bytes": evaluation["size_bytes"],
+        "seconds": evaluation["seconds"],
+    }

@@ -1,0 +1,84 @@
+"""One run of a search, from its row to its front; a later run goes on where this one ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from backend.config.search_file import parse_config
+from backend.jobs.context import JobContext
+from backend.search.executor import Executor
+from backend.search.local_executor import LocalExecutor
+from backend.search.preparation import Prepared, prepare
+from backend.search.records import SearchRecords
+from backend.search.search_device import SearchDevice, open_device
+from backend.search.search_run import SearchRun
+from backend.search.trainers import TrainerGate
+from backend.storage.settings import Settings
+from codegen.ir.storage import save_graph
+
+ExecutorFactory = Callable[[Mapping[str, Any], TrainerGate, Path], Executor]
+DeviceFactory = Callable[[str, Settings], AbstractContextManager[SearchDevice]]
+
+
+def local_executor(setup: Mapping[str, Any], gate: TrainerGate, log: Path) -> Executor:
+    """Two evaluator processes on this computer."""
+    return LocalExecutor(setup, gate=gate, log=log)
+
+
+def run_search_job(context: JobContext) -> Mapping[str, Any]:
+    """The job function of kind "search"; its payload is `search_id`."""
+    return run_search(context, str(context.payload["search_id"]))
+
+
+def run_search(
+    context: JobContext,
+    search_id: str,
+    *,
+    make_executor: ExecutorFactory = local_executor,
+    find_device: DeviceFactory = open_device,
+) -> Mapping[str, Any]:
+    """Run or resume a search until its budget is spent, then score its front on test images.
+
+    Raises:
+        PunchcardError: model, data, device or configuration do not allow it.
+        CancelledError: it was cancelled or paused; finished trials stay.
+        FencedError: another runner has taken it up.
+    """
+    records = SearchRecords(context, search_id)
+    config = parse_config(records.config, f"search {search_id}")
+    total = config.budget.trials or 0
+    context.progress("preparing", 0, total, "opening the model, the images and the device")
+    prepared = prepare(config, context.database, context.settings.artifacts)
+    records.check_digests(prepared.digests)
+    folder = context.settings.artifacts / "searches" / search_id
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    gate = TrainerGate(context.settings.home)
+    log = context.settings.logs / f"search-{search_id}.log"
+    with find_device(config.device, context.settings) as device:
+        setup = _setup(prepared, device, folder, context.settings)
+        executor = make_executor(setup, gate, log)
+        try:
+            return SearchRun(context, records, prepared, device, executor, gate, folder).run()
+        finally:
+            executor.close()
+
+
+def _setup(
+    prepared: Prepared, device: SearchDevice, folder: Path, settings: Settings
+) -> dict[str, Any]:
+    base = folder / "base.safetensors"
+    if not base.exists():
+        save_graph(prepared.graph, base)
+    config = prepared.config
+    return {
+        "graph": str(base),
+        "data": config.data,
+        "training": config.training.model_dump(mode="json"),
+        "seed": config.seed,
+        "target": device.target,
+        "cache": str(settings.cache / "objects"),
+        "pattern_sets": [item.to_json() for item in prepared.pattern_sets.values()],
+    }

@@ -1,0 +1,61 @@
+"""The device a search measures on: its agent, what to compile for, and what the cache keys on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from backend.search.records import SearchError
+from backend.storage.settings import Settings
+from codegen.targets.registry import load_target, target_for
+from device_agents.agent import DeviceAgent
+from device_agents.facts import DeviceFacts
+
+LOCAL = "local"
+_IDENTITY = ("arch", "bits", "libc", "cpu", "model", "cores", "features", "parts", "core_khz")
+
+
+@dataclass(frozen=True)
+class SearchDevice:
+    """One device for the length of a search.
+
+    Attributes:
+        target: full name of the compiler's target.
+        identity: hash of the facts that decide a latency; results of another machine do not count.
+    """
+
+    name: str
+    agent: DeviceAgent
+    target: str
+    identity: str
+
+
+@contextmanager
+def open_device(name: str, settings: Settings) -> Iterator[SearchDevice]:
+    """Connect to a registered device, or to this computer, and ask what it is.
+
+    Raises:
+        SearchError: the device is emulated, so that its times mean nothing.
+        DeviceError: it cannot be reached.
+    """
+    from backend.devices.registry import open_agent
+
+    with open_agent(name, settings) as agent:
+        facts = agent.probe()
+        if facts.emulated:
+            msg = (
+                f"device {name!r} is emulated: its milliseconds mean nothing, so search on 'local'"
+            )
+            raise SearchError(msg)
+        target = load_target("host") if name == LOCAL else target_for(facts.to_json())
+        yield SearchDevice(name, agent, target.full_name, identity_of(facts))
+
+
+def identity_of(facts: DeviceFacts) -> str:
+    """SHA-256 of what decides a latency."""
+    known = facts.to_json()
+    text = json.dumps({key: known[key] for key in _IDENTITY}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

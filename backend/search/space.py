@@ -1,0 +1,113 @@
+"""The search space: for each prunable layer the choices that are legal there."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from backend.config.search_file import ConfigError, SpaceConfig
+from backend.sparsity.candidate import Candidate, LayerChoice
+from backend.sparsity.schemes import SCHEMES
+from codegen.ir.graph import Graph
+from codegen.ir.node import Node
+
+DENSE = LayerChoice()
+
+
+@dataclass(frozen=True)
+class Space:
+    """Layer name to its menu, in the order of the graph; dense stands first in every menu."""
+
+    menus: tuple[tuple[str, tuple[LayerChoice, ...]], ...]
+
+    @cached_property
+    def by_layer(self) -> Mapping[str, tuple[LayerChoice, ...]]:
+        """Menu of each layer."""
+        return dict(self.menus)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers that are searched."""
+        return tuple(name for name, _ in self.menus)
+
+    @property
+    def size(self) -> int:
+        """Number of candidates; the dense one counts."""
+        return math.prod(len(menu) for _, menu in self.menus)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of layers and labels."""
+        return hashlib.sha256(json.dumps(self.labels).encode()).hexdigest()
+
+    @property
+    def labels(self) -> dict[str, list[str]]:
+        """Label of each choice of each layer: what Optuna stores as a category."""
+        return {name: [choice.label for choice in menu] for name, menu in self.menus}
+
+    def candidate(self, labels: Mapping[str, str]) -> Candidate:
+        """The candidate that takes the labelled choice in each layer."""
+        return Candidate.of({name: LayerChoice.parse(labels[name]) for name in self.layers})
+
+    def params(self, candidate: Candidate) -> dict[str, str]:
+        """Labels of a candidate: what Optuna stores as a trial's parameters."""
+        return {name: candidate.choice(name).label for name in self.layers}
+
+    def candidates(self) -> Iterator[dict[str, str]]:
+        """Every candidate in a fixed order, as labels; only for spaces known to be small."""
+        names = self.layers
+        for row in itertools.product(*self.labels.values()):
+            yield dict(zip(names, row, strict=True))
+
+    def draw(self, random: np.random.Generator) -> dict[str, str]:
+        """One candidate, uniformly."""
+        return {name: menu[int(random.integers(len(menu)))] for name, menu in self.labels.items()}
+
+
+def build_space(graph: Graph, config: SpaceConfig) -> Space:
+    """Menus of all prunable layers; the first convolution and every linear layer stay dense.
+
+    Raises:
+        ConfigError: no layer has anything to choose.
+    """
+    menus = []
+    for node in _searched_nodes(graph):
+        menu = _menu(graph, node, config)
+        if len(menu) > 1:
+            menus.append((node.name, menu))
+    if not menus:
+        msg = (
+            f"no layer of {graph.name} can take {', '.join(config.schemes)} "
+            f"at {', '.join(f'{rate:g}x' for rate in config.rates)}: add a scheme or a rate"
+        )
+        raise ConfigError(msg)
+    return Space(tuple(menus))
+
+
+def _searched_nodes(graph: Graph) -> list[Node]:
+    inputs = {name for name, _ in graph.inputs}
+    return [
+        node
+        for node in graph.nodes
+        if node.op == "conv" and not inputs.intersection(node.inputs) and "weight" in node.weights
+    ]
+
+
+def _menu(graph: Graph, node: Node, config: SpaceConfig) -> tuple[LayerChoice, ...]:
+    shape = graph.weights[node.weights["weight"]].values.shape
+    menu = [DENSE]
+    for scheme in config.schemes:
+        if scheme == "dense" or SCHEMES[scheme].legal(node, shape) is not None:
+            continue
+        for rate in config.rates:
+            choice = LayerChoice(scheme=scheme, rate=rate, patterns=config.patterns)
+            if SCHEMES[scheme].problem(shape, choice) is None:
+                menu.append(choice)
+    return tuple(dict.fromkeys(menu))

@@ -1,0 +1,184 @@
+"""One finished trial in detail: layers, masks, generated sources, samples, its plan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from backend.search.records import SearchError
+from backend.search.results import PACKAGE_FOLDER, read_evaluation, read_timing
+from backend.search.study_view import Trial, read_study
+from backend.services.views import CandidateView, LayerView
+from backend.sparsity.candidate import LayerChoice
+from backend.storage.database import open_database
+from backend.storage.settings import load_settings
+from backend.storage.tables import Search
+from codegen.ir.storage import load_graph
+
+_PLAN_FIELDS = {
+    "pattern": ("rate", "patterns", "group"),
+    "block_punched": ("rate", "block"),
+    "block": ("rate", "block"),
+    "one_by_n": ("rate", "block"),
+}
+
+
+def get_candidate(trial_id: str) -> CandidateView:
+    """A finished trial by its id.
+
+    Raises:
+        SearchError: there is no such trial, it has not finished, or its files were removed.
+    """
+    search, trial, score = _find(trial_id)
+    folder = _folder(trial_id, trial)
+    evaluation, timing = read_evaluation(folder), read_timing(folder)
+    manifest = _manifest(folder)
+    if evaluation is None or manifest is None:
+        msg = f"the files of candidate {trial_id} are missing under {folder.name}: search again"
+        raise SearchError(msg)
+    record = trial.record
+    dense = search.dense or {}
+    return CandidateView(
+        id=trial_id,
+        search_id=search.id,
+        accuracy=record["accuracy"],
+        accuracy_se=record["accuracy_se"],
+        test_accuracy=None if score is None else score["accuracy"],
+        dense_accuracy=dense.get("accuracy"),
+        latency_ms=record["latency_ms"],
+        dense_latency_ms=record["dense_latency_ms"],
+        speedup=record["speedup"],
+        rate=record["rate"],
+        size_bytes=record["size_bytes"],
+        max_relative_error=record["max_relative_error"],
+        layers=_layers(manifest, evaluation, record, dense),
+        sources=_sources(folder, manifest),
+        samples_ms=tuple(timing.get("samples_ms", ())),
+        plan_yaml=_plan(trial),
+    )
+
+
+def layer_mask(trial_id: str, layer: str) -> npt.NDArray[np.bool_]:
+    """Kept weights of one layer as (filters, channels, height, width).
+
+    Raises:
+        SearchError: there is no such trial or layer.
+    """
+    graph = load_graph(candidate_folder(trial_id) / "graph.safetensors")
+    node = graph.by_name.get(layer)
+    weight = None if node is None else graph.weight(node, "weight")
+    if weight is None:
+        msg = f"candidate {trial_id} has no layer {layer!r} with weights"
+        raise SearchError(msg)
+    mask = weight.values != 0 if weight.mask is None else weight.mask
+    return mask.reshape(*mask.shape, *(1,) * (4 - mask.ndim))
+
+
+def candidate_folder(trial_id: str) -> Path:
+    """Folder of a finished trial: `graph.safetensors`, `package/`, `check_inputs.npy`, ...
+
+    Raises:
+        SearchError: there is no such trial, or it has not finished.
+    """
+    _, trial, _ = _find(trial_id)
+    return _folder(trial_id, trial)
+
+
+def package_folder(trial_id: str) -> Path:
+    """The package of a finished trial, built for the device that its search measured on.
+
+    Raises:
+        SearchError: there is no such trial, or it has not finished.
+    """
+    return candidate_folder(trial_id) / PACKAGE_FOLDER
+
+
+def _find(trial_id: str) -> tuple[Search, Trial, Mapping[str, Any] | None]:
+    search_id, _, number = trial_id.rpartition("-")
+    database = open_database()
+    with database.read() as session:
+        search = session.get(Search, search_id)
+    if search is not None and number.isdecimal():
+        study = read_study(database.url, search.study_name)
+        for trial in study.trials:
+            if trial.number == int(number):
+                return search, trial, study.test_scores.get(trial.number)
+    msg = f"there is no candidate {trial_id!r}; its id stands in the table of a search"
+    raise SearchError(msg)
+
+
+def _folder(trial_id: str, trial: Trial) -> Path:
+    if trial.state != "done":
+        msg = f"candidate {trial_id} is {trial.state}: only a finished one can be opened"
+        raise SearchError(msg)
+    return load_settings().home / str(trial.record["folder"])
+
+
+def _manifest(folder: Path) -> dict[str, Any] | None:
+    try:
+        manifest: dict[str, Any] = json.loads(
+            (folder / PACKAGE_FOLDER / "manifest.json").read_bytes()
+        )
+    except (OSError, ValueError):
+        return None
+    return manifest
+
+
+def _layers(
+    manifest: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
+    record: Mapping[str, Any],
+    dense: Mapping[str, Any],
+) -> tuple[LayerView, ...]:
+    rates = {row["name"]: row for row in evaluation["layers"]}
+    layer_ms = record.get("layer_ms") or {}
+    dense_ms = dense.get("layer_ms") or {}
+    views = []
+    for layer in manifest["layers"]:
+        name = layer["name"]
+        row = rates.get(name, {})
+        views.append(
+            LayerView(
+                name=name,
+                op=layer["op"],
+                scheme=row.get("scheme", "dense"),
+                rate_asked=row.get("asked", 1.0),
+                rate=row.get("achieved", 1.0),
+                macs=layer["macs"],
+                nonzero_macs=layer["nonzero_macs"],
+                ms=layer_ms.get(name),
+                dense_ms=dense_ms.get(name),
+                kernel=layer["kernel"],
+                source=layer["source"],
+            )
+        )
+    return tuple(views)
+
+
+def _sources(folder: Path, manifest: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    names = sorted(name for name in manifest["files"] if name.startswith("src/"))
+    package = folder / PACKAGE_FOLDER
+    return tuple(
+        (name.removeprefix("src/"), (package / name).read_text(encoding="utf-8"))
+        for name in names
+        if (package / name).is_file()
+    )
+
+
+def _plan(trial: Trial) -> str:
+    layers = {}
+    for name, label in trial.params.items():
+        choice = LayerChoice.parse(label)
+        fields = _PLAN_FIELDS.get(choice.scheme, () if choice.is_dense else ("rate",))
+        values = {key: getattr(choice, key) for key in fields}
+        if "block" in values:
+            values["block"] = list(values["block"])
+        layers[name] = {"scheme": choice.scheme, **values}
+    plan = {"default": {"scheme": "dense"}, "layers": layers}
+    return yaml.safe_dump(plan, sort_keys=False, default_flow_style=None, width=100)

@@ -1,0 +1,228 @@
+"""Searches as the page and the command line see them: start, stop, watch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backend.config import search_file
+from backend.jobs.clock import now_s
+from backend.jobs.queue import add_job, new_id, request_stop, resume
+from backend.jobs.states import RESUMABLE, JobState, Wanted
+from backend.search.records import SearchError
+from backend.search.study_view import StudyView, Trial, read_study
+from backend.services.times import to_datetime
+from backend.services.views import Point, SearchSummary, SearchView, TrialRow
+from backend.storage.database import Database, open_database
+from backend.storage.tables import Job, Search
+
+ETA_AFTER = 2  # finished trials, before a guess is worth anything
+
+
+def default_config() -> dict[str, Any]:
+    """The sample project's search, in the schema of CONFIG.yaml."""
+    return search_file.default_config().model_dump(mode="json", exclude_none=True)
+
+
+def validate_config(config: Mapping[str, Any]) -> list[str]:
+    """Every problem of a configuration, one sentence each; empty when it can be started."""
+    return search_file.problems(config)
+
+
+def start_search(config: Mapping[str, Any], *, request_id: str | None = None) -> str:
+    """Queue a search and return its id; the same `request_id` again returns the same search.
+
+    Raises:
+        ConfigError: the configuration has problems.
+    """
+    checked = search_file.parse_config(config)
+    with open_database().write() as session:
+        if request_id is not None:
+            known = session.scalar(select(Search).where(Search.request_id == request_id))
+            if known is not None:
+                return known.id
+        search_id = new_id()[:8]
+        job = add_job(
+            session,
+            "search",
+            {"search_id": search_id},
+            lane="search",
+            subject=f"search:{search_id}",
+            request_id=request_id,
+        )
+        session.add(
+            Search(
+                id=search_id,
+                job_id=job.id,
+                request_id=request_id,
+                study_name=search_id,
+                config=checked.model_dump(mode="json", exclude_none=True),
+                model=checked.model,
+                data=checked.data,
+                device=checked.device,
+                sampler=checked.sampler,
+                total_trials=checked.budget.trials,
+                created_at=now_s(),
+            )
+        )
+        return search_id
+
+
+def list_searches() -> tuple[SearchSummary, ...]:
+    """All searches, newest first."""
+    query = (
+        select(Search, Job.state)
+        .join(Job, Job.id == Search.job_id)
+        .order_by(Search.created_at.desc(), Search.id)
+    )
+    with open_database().read() as session:
+        return tuple(
+            SearchSummary(state=state, **_summary(row)) for row, state in session.execute(query)
+        )
+
+
+def get_search(search_id: str) -> SearchView:
+    """One search with its trials and its front; `last` is the newest one.
+
+    Raises:
+        SearchError: there is no such search.
+    """
+    database = open_database()
+    row, job = _row(database, search_id)
+    study = read_study(database.url, row.study_name)
+    front = tuple(str(trial_id) for trial_id in row.front or ())
+    running = job.state == JobState.RUNNING
+    elapsed_s = row.elapsed_s
+    if running:  # the row holds the time up to the last result of this run
+        counted = max(row.started_at or job.updated_at, study.last_end or 0.0)
+        elapsed_s += max(0.0, now_s() - counted)
+    return SearchView(
+        state=job.state,
+        **_summary(row),
+        phase=job.phase,
+        message=job.message,
+        elapsed_s=elapsed_s,
+        eta_s=_eta_s(row, elapsed_s) if running else None,
+        dense=_point(row.dense),
+        trials=tuple(_trial_row(row.id, trial, study, front) for trial in study.trials),
+        front=front,
+        cancel_requested=job.wanted is not None,
+        can_resume=JobState(job.state) in RESUMABLE,
+        error=job.error,
+        job_id=job.id,
+        config=row.config,
+    )
+
+
+def cancel_search(search_id: str) -> None:
+    """Ask a search to end; finished trials stay.
+
+    Raises:
+        SearchError: there is no such search.
+    """
+    _stop(search_id, Wanted.CANCEL)
+
+
+def pause_search(search_id: str) -> None:
+    """Ask a search to stop until it is resumed.
+
+    Raises:
+        SearchError: there is no such search.
+    """
+    _stop(search_id, Wanted.PAUSE)
+
+
+def resume_search(search_id: str) -> str:
+    """Queue a stopped search again and return its id; it goes on at its last finished trial.
+
+    Raises:
+        SearchError: there is no such search.
+        JobError: it is done, or still stopping.
+    """
+    database = open_database()
+    row, job = _row(database, search_id)
+    resume(database, job.id)
+    return row.id
+
+
+def _stop(search_id: str, wanted: Wanted) -> None:
+    database = open_database()
+    _, job = _row(database, search_id)
+    request_stop(database, job.id, wanted)
+
+
+def _row(database: Database, search_id: str) -> tuple[Search, Job]:
+    with database.read() as session:
+        row = _newest(session) if search_id == "last" else session.get(Search, search_id)
+        if row is None:
+            msg = (
+                "there is no search yet; start one with punchcard search CONFIG.yaml"
+                if search_id == "last"
+                else f"there is no search {search_id!r}"
+            )
+            raise SearchError(msg)
+        return row, session.get_one(Job, row.job_id)
+
+
+def _newest(session: Session) -> Search | None:
+    return session.scalar(select(Search).order_by(Search.created_at.desc(), Search.id).limit(1))
+
+
+def _summary(row: Search) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "model": row.model,
+        "data": row.data,
+        "device": row.device,
+        "sampler": row.sampler,
+        "created_at": to_datetime(row.created_at),
+        "finished_trials": row.finished_trials,
+        "total_trials": row.total_trials or row.finished_trials,
+        "best_speedup": row.best_speedup,
+    }
+
+
+def _eta_s(row: Search, elapsed_s: float) -> float | None:
+    if row.finished_trials < ETA_AFTER or row.total_trials is None:
+        return None
+    left = max(0, row.total_trials - row.finished_trials)
+    return elapsed_s / row.finished_trials * left
+
+
+def _point(dense: Mapping[str, Any] | None) -> Point | None:
+    if dense is None:
+        return None
+    return Point(
+        accuracy=dense["accuracy"],
+        latency_ms=dense["latency_ms"],
+        accuracy_se=dense.get("accuracy_se"),
+        latency_spread_ms=dense.get("latency_spread_ms"),
+        test_accuracy=dense.get("test_accuracy"),
+        size_bytes=dense.get("size_bytes"),
+    )
+
+
+def _trial_row(search_id: str, trial: Trial, study: StudyView, front: tuple[str, ...]) -> TrialRow:
+    trial_id = f"{search_id}-{trial.number}"
+    score = study.test_scores.get(trial.number)
+    record = trial.record
+    return TrialRow(
+        id=trial_id,
+        number=trial.number,
+        state=trial.state,
+        accuracy=record.get("accuracy"),
+        accuracy_se=record.get("accuracy_se"),
+        latency_ms=record.get("latency_ms"),
+        latency_spread_ms=record.get("latency_spread_ms"),
+        speedup=record.get("speedup"),
+        rate=record.get("rate"),
+        max_relative_error=record.get("max_relative_error"),
+        verified=bool(record.get("verified", False)),
+        on_front=trial_id in front,
+        candidate_label=trial.label,
+        error=record.get("error"),
+        test_accuracy=None if score is None else score["accuracy"],
+    )
