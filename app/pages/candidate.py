@@ -1,6 +1,7 @@
 """Candidate: what one point of the front is made of, and the way to a device."""
 
 import statistics
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -85,7 +86,7 @@ def numbers(view: CandidateView) -> None:
         st.metric(
             "Accuracy",
             percent(view.accuracy),
-            None if lost is None else f"{points(lost)} vs dense".replace("−", "-"),
+            None if lost is None else points(lost).replace("−", "-"),
             border=True,
             height="stretch",
             help=f"Validation images; standard error {points(view.accuracy_se).lstrip('+')}. "
@@ -157,7 +158,7 @@ def layers_part(view: CandidateView) -> None:
     )
 
 
-def layer_picker(layers: list[LayerView], key: str, says: str) -> LayerView | None:
+def layer_picker(layers: Sequence[LayerView], key: str, says: str) -> LayerView | None:
     """Let the user pick a layer; None when there is none."""
     if not layers:
         return None

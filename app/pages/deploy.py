@@ -1,6 +1,7 @@
 """Deploy: one click builds for the device, puts, self-tests and switches; then it is verified."""
 
 import uuid
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -51,7 +52,7 @@ def render() -> None:
         history(past, found)
 
 
-def one_click(candidate_id: str, found: list[DeviceView]) -> None:
+def one_click(candidate_id: str, found: Sequence[DeviceView]) -> None:
     """Draw device choice and the one button."""
     with errors_shown("This candidate cannot be deployed.", "Pick another one on the front."):
         view = candidates.get_candidate(candidate_id)
@@ -89,7 +90,7 @@ def one_click(candidate_id: str, found: list[DeviceView]) -> None:
                     st.rerun()
 
 
-def current(past: list[DeploymentView]) -> None:
+def current(past: Sequence[DeploymentView]) -> None:
     """Draw the deployment of the address, live while it runs."""
     job_id = links.id_from_address("job")
     shown = next((d for d in past if job_id in (d.id, d.job_id)), None)
@@ -104,7 +105,7 @@ def current(past: list[DeploymentView]) -> None:
         st.fragment(deployment_steps, run_every=every)(shown.id, shown.state)
 
 
-def history(past: list[DeploymentView], found: list[DeviceView]) -> None:
+def history(past: Sequence[DeploymentView], found: Sequence[DeviceView]) -> None:
     """Draw what was deployed where, and roll back."""
     st.subheader("History", anchor=False)
     if not past:
@@ -128,7 +129,7 @@ def history(past: list[DeploymentView], found: list[DeviceView]) -> None:
         job_progress(rolling, "Roll back", on_done=rolled_back)
 
 
-def roll_back(found: list[DeviceView]) -> None:
+def roll_back(found: Sequence[DeviceView]) -> None:
     """Offer the way back to the release that stood before."""
     names = {device.name: device for device in found}
     device = st.selectbox(

@@ -1,5 +1,7 @@
 """Front: accuracy against measured latency; click a point to open its candidate."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from app.components import links
@@ -45,7 +47,7 @@ def render() -> None:
         st.fragment(front_part, run_every=every)(chosen, view.state)
 
 
-def picker(found: list[SearchSummary], asked: str | None) -> str:
+def picker(found: Sequence[SearchSummary], asked: str | None) -> str:
     """Let the user pick a search; the choice stands in the address."""
     by_id = {search.id: search for search in found}
     chosen = st.selectbox(

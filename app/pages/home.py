@@ -1,5 +1,8 @@
 """Home: the searches as cards, and what to do next."""
 
+from collections.abc import Sequence
+from typing import Literal
+
 import streamlit as st
 
 from app.components import links
@@ -46,14 +49,14 @@ def render() -> None:
                 search_card(search)
 
 
-ICONS = {
+ICONS: dict[str, tuple[str, Literal["green", "blue", "gray"]]] = {
     "done": (":material/check_circle:", "green"),
     "next": (":material/play_circle:", "blue"),
     "later": (":material/radio_button_unchecked:", "gray"),
 }
 
 
-def steps(found: list[SearchSummary]) -> None:
+def steps(found: Sequence[SearchSummary]) -> None:
     """Draw the way from a model to a device, with the next step marked."""
     with st.grid(columns="auto", min_column_width=180, gap="small"):
         for number, step in enumerate(home_steps(found, deployments.list_deployments()), 1):
@@ -79,7 +82,8 @@ def search_card(search: SearchSummary) -> None:
         with st.container(horizontal=True, horizontal_alignment="distribute"):
             st.markdown(f"**{search.model}** on {search.data}")
             st.badge(text, color=colour, icon=icon)
-        st.caption(f"{search.sampler} · measured on {search.device} · {ago(search.created_at)}")
+        place = "this computer" if search.device == "local" else search.device
+        st.caption(f"{search.sampler} · measured on {place} · {ago(search.created_at)}")
         total = max(search.total_trials, 1)
         st.progress(
             min(1.0, search.finished_trials / total),

@@ -1,5 +1,7 @@
 """Model: pick a base CNN or bring an ONNX file; layers, costs and the support report."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
@@ -37,7 +39,7 @@ def render() -> None:
             describe(models.describe_model(name), next(c for c in cards if c.name == name))
 
 
-def picker(cards: list[ModelCard]) -> str:
+def picker(cards: Sequence[ModelCard]) -> str:
     """Let the user pick a model; the choice stands in the address."""
     names = [card.name for card in cards]
     by_name = {card.name: card for card in cards}

@@ -1,5 +1,7 @@
 """Patterns: sets of 3×3 kernel patterns to look at, edit, propose from a net and exchange."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from app.components import links
@@ -53,7 +55,7 @@ def render() -> None:
         next_step("Search with these patterns", links.SEARCH, {"new": "1"})
 
 
-def picker(found: list[PatternSetView]) -> PatternSetView:
+def picker(found: Sequence[PatternSetView]) -> PatternSetView:
     """Let the user pick a set; the choice stands in the address."""
     by_name = {view.name: view for view in found}
     asked = links.id_from_address("set")

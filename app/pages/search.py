@@ -1,6 +1,7 @@
 """Search: set one up, start it, and watch its front grow."""
 
 import uuid
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -77,7 +78,7 @@ def new_search(*, empty: bool) -> None:
             st.rerun()
 
 
-def picker(found: list[SearchSummary], shown: str) -> str:
+def picker(found: Sequence[SearchSummary], shown: str) -> str:
     """Let the user pick a search; the choice stands in the address."""
     by_id = {search.id: search for search in found}
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from app.theme import Palette
+from app.viewmodels.figures import Figure, Trace, layout, limit_line
 from app.viewmodels.numbers import milliseconds, percent, times
 from backend.services.views import Json, Point, SearchView, TrialRow
 
@@ -40,7 +40,7 @@ def front_trials(view: SearchView) -> list[TrialRow]:
     return [t for t in plottable(view.trials) if t.id in members or t.on_front]
 
 
-def front_figure(view: SearchView, colours: Palette, limits: Budgets | None = None) -> go.Figure:
+def front_figure(view: SearchView, colours: Palette, limits: Budgets | None = None) -> Figure:
     """Draw accuracy (in percent) against measured latency (ms).
 
     Filled teal = front, small grey rings = dominated, diamond = dense baseline; whiskers are the
@@ -50,60 +50,62 @@ def front_figure(view: SearchView, colours: Palette, limits: Budgets | None = No
     front = front_trials(view)
     on_front = {trial.id for trial in front}
     dominated = [t for t in plottable(view.trials) if t.id not in on_front][-MAX_DOMINATED:]
-    place = "this computer" if view.device == "local" else view.device
-    figure = go.Figure()
+    traces = []
     if dominated:
-        figure.add_trace(_points(dominated, "dominated", colours.muted, "circle-open", 8))
+        traces.append(_points(dominated, "dominated", colours.muted, "circle-open", 8))
     if front:
-        figure.add_trace(
-            go.Scatter(
-                x=[t.latency_ms for t in front],
-                y=[100 * (t.accuracy or 0.0) for t in front],
-                mode="lines",
-                line={"shape": "hv", "color": colours.primary, "width": 1.5, "dash": "dot"},
-                hoverinfo="skip",
-                showlegend=False,
-            )
-        )
-        figure.add_trace(_points(front, "Pareto front", colours.primary, "circle", 13))
+        traces.append(_staircase(front, colours))
+        traces.append(_points(front, "Pareto front", colours.primary, "circle", 13))
     if view.dense is not None:
-        figure.add_trace(_baseline(view.dense, colours))
-    _budget_lines(figure, limits or budgets(view.config), colours)
-    figure.update_layout(
-        colorway=list(colours.categories),
-        xaxis_title=f"latency on {place} (ms, measured)",
-        yaxis_title="accuracy (%, validation)",
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        margin={"l": 10, "r": 10, "t": 40, "b": 10},
+        traces.append(_baseline(view.dense, colours))
+    place = "this computer" if view.device == "local" else view.device
+    frame = layout(
+        colours,
+        x_title=f"latency on {place} (ms, measured)",
+        y_title="accuracy (%, validation)",
         height=460,
-        uirevision=view.id,
-        hovermode="closest",
-        clickmode="event+select",
-        dragmode="pan",
     )
-    figure.update_xaxes(gridcolor=colours.line, zeroline=False, rangemode="normal")
-    figure.update_yaxes(gridcolor=colours.line, zeroline=False, tickformat=".1f")
-    return figure
+    frame["yaxis"]["tickformat"] = ".1f"
+    # Zoom and selection survive a redraw with new points.
+    frame |= {"uirevision": view.id, "clickmode": "event+select", "dragmode": "pan"}
+    lines = _limit_lines(limits or budgets(view.config), colours)
+    frame["shapes"] = [line for line, _ in lines]
+    frame["annotations"] = [words for _, words in lines]
+    return {"data": traces, "layout": frame}
 
 
-def _points(
-    trials: Sequence[TrialRow], name: str, colour: str, symbol: str, size: int
-) -> go.Scatter:
-    whisker = {"color": colour, "thickness": 1, "width": 3}
-    return go.Scatter(
-        x=[t.latency_ms for t in trials],
-        y=[100 * (t.accuracy or 0.0) for t in trials],
-        error_x={"array": [t.latency_spread_ms or 0.0 for t in trials], **whisker},
-        error_y={"array": [100 * (t.accuracy_se or 0.0) for t in trials], **whisker},
-        mode="markers",
-        name=name,
-        marker={"color": colour, "symbol": symbol, "size": size, "line": {"width": 1.5}},
-        customdata=[t.id for t in trials],
-        text=[_hover(t) for t in trials],
-        hovertemplate="%{text}<extra></extra>",
-        selected={"marker": {"opacity": 1.0}},
-        unselected={"marker": {"opacity": 1.0}},
-    )
+def _staircase(front: Sequence[TrialRow], colours: Palette) -> Trace:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [t.latency_ms for t in front],
+        "y": [100 * (t.accuracy or 0.0) for t in front],
+        "line": {"shape": "hv", "color": colours.primary, "width": 1.5, "dash": "dot"},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
+def _points(trials: Sequence[TrialRow], name: str, colour: str, symbol: str, size: int) -> Trace:
+    whisker = {"type": "data", "color": colour, "thickness": 1, "width": 3}
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [t.latency_ms for t in trials],
+        "y": [100 * (t.accuracy or 0.0) for t in trials],
+        "error_x": {"array": [t.latency_spread_ms or 0.0 for t in trials], **whisker},
+        "error_y": {"array": [100 * (t.accuracy_se or 0.0) for t in trials], **whisker},
+        "marker": {"color": colour, "symbol": symbol, "size": size, "line": {"width": 1.5}},
+        "customdata": [t.id for t in trials],
+        "text": [_hover(t) for t in trials],
+        "hovertemplate": "%{text}<extra></extra>",
+        **_STEADY,
+    }
+
+
+# A click opens a page; the points must not fade meanwhile.
+_STEADY = {"selected": {"marker": {"opacity": 1.0}}, "unselected": {"marker": {"opacity": 1.0}}}
 
 
 def _hover(trial: TrialRow) -> str:
@@ -114,48 +116,38 @@ def _hover(trial: TrialRow) -> str:
     )
 
 
-def _baseline(dense: Point, colours: Palette) -> go.Scatter:
-    whisker = {"color": colours.dense, "thickness": 1, "width": 3}
-    return go.Scatter(
-        x=[dense.latency_ms],
-        y=[100 * dense.accuracy],
-        error_x={"array": [dense.latency_spread_ms or 0.0], **whisker},
-        error_y={"array": [100 * (dense.accuracy_se or 0.0)], **whisker},
-        mode="markers+text",
-        name="dense baseline",
-        marker={"color": colours.dense, "symbol": "diamond", "size": 13},
-        text=["dense"],
-        textposition="bottom center",
-        textfont={"color": colours.dense},
-        customdata=[""],
-        hovertemplate=(
+def _baseline(dense: Point, colours: Palette) -> Trace:
+    whisker = {"type": "data", "color": colours.dense, "thickness": 1, "width": 3}
+    return {
+        "type": "scatter",
+        "mode": "markers+text",
+        "name": "dense baseline",
+        "x": [dense.latency_ms],
+        "y": [100 * dense.accuracy],
+        "error_x": {"array": [dense.latency_spread_ms or 0.0], **whisker},
+        "error_y": {"array": [100 * (dense.accuracy_se or 0.0)], **whisker},
+        "marker": {"color": colours.dense, "symbol": "diamond", "size": 13},
+        "text": ["dense"],
+        "textposition": "middle left",
+        "textfont": {"color": colours.dense},
+        "customdata": [""],
+        "hovertemplate": (
             f"dense baseline<br>{percent(dense.accuracy)} at {milliseconds(dense.latency_ms)}"
             "<extra></extra>"
         ),
-        selected={"marker": {"opacity": 1.0}},
-        unselected={"marker": {"opacity": 1.0}},
-    )
+        **_STEADY,
+    }
 
 
-def _budget_lines(figure: go.Figure, limits: Budgets, colours: Palette) -> None:
-    line = {"color": colours.bad, "width": 1.5, "dash": "dash"}
-    font = {"color": colours.bad}
+def _limit_lines(limits: Budgets, colours: Palette) -> list[tuple[Trace, Trace]]:
+    lines = []
     if limits.latency_ms is not None:
-        figure.add_vline(
-            x=limits.latency_ms,
-            line=line,
-            annotation_text=f"budget {milliseconds(limits.latency_ms)}",
-            annotation_font=font,
-            annotation_position="bottom right",
-        )
+        text = f"budget {milliseconds(limits.latency_ms)}"
+        lines.append(limit_line("x", limits.latency_ms, text, colours))
     if limits.accuracy is not None:
-        figure.add_hline(
-            y=100 * limits.accuracy,
-            line=line,
-            annotation_text=f"at least {percent(limits.accuracy, 1)}",
-            annotation_font=font,
-            annotation_position="bottom right",
-        )
+        text = f"at least {percent(limits.accuracy, 1)}"
+        lines.append(limit_line("y", 100 * limits.accuracy, text, colours))
+    return lines
 
 
 def trial_of_selection(selection: object) -> str | None:

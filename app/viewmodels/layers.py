@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from app.theme import Palette
+from app.viewmodels.figures import Figure, Trace, layout
 from backend.services.views import LayerRow, LayerView
 
 
@@ -64,64 +64,54 @@ def weighted(layers: Sequence[LayerView]) -> list[LayerView]:
     return [layer for layer in layers if layer.macs > 0]
 
 
-def time_bars(layers: Sequence[LayerView], colours: Palette) -> go.Figure:
+def time_bars(layers: Sequence[LayerView], colours: Palette) -> Figure:
     """Draw each layer's time (ms), dense beside pruned; the first layer on top."""
     shown = [layer for layer in layers if layer.ms is not None or layer.dense_ms is not None]
     names = [layer.name for layer in shown]
-    figure = go.Figure()
-    figure.add_trace(
-        go.Bar(
-            y=names,
-            x=[layer.ms for layer in shown],
-            name="this candidate",
-            orientation="h",
-            marker={"color": colours.primary},
-            hovertemplate="%{y}: %{x:.3f} ms<extra>this candidate</extra>",
-        )
-    )
-    figure.add_trace(
-        go.Bar(
-            y=names,
-            x=[layer.dense_ms for layer in shown],
-            name="dense",
-            orientation="h",
-            marker={"color": colours.dense, "pattern": {"shape": "/", "size": 5}},
-            hovertemplate="%{y}: %{x:.3f} ms<extra>dense</extra>",
-        )
-    )
-    return _layer_layout(figure, len(shown), "time (ms)", colours)
+    now: Trace = {
+        "type": "bar",
+        "orientation": "h",
+        "name": "this candidate",
+        "y": names,
+        "x": [layer.ms for layer in shown],
+        "marker": {"color": colours.primary},
+        "hovertemplate": "%{y}: %{x:.3f} ms<extra>this candidate</extra>",
+    }
+    dense: Trace = {
+        "type": "bar",
+        "orientation": "h",
+        "name": "dense",
+        "y": names,
+        "x": [layer.dense_ms for layer in shown],
+        # Hatched, so that colour is not the only difference.
+        "marker": {"color": colours.dense, "pattern": {"shape": "/", "size": 5}},
+        "hovertemplate": "%{y}: %{x:.3f} ms<extra>dense</extra>",
+    }
+    return _layer_figure([now, dense], len(shown), "time (ms)", colours)
 
 
-def rate_bars(layers: Sequence[LayerView], colours: Palette) -> go.Figure:
+def rate_bars(layers: Sequence[LayerView], colours: Palette) -> Figure:
     """Draw each layer's achieved rate (×); the scheme stands on the bar."""
     shown = weighted(layers)
-    figure = go.Figure()
-    figure.add_trace(
-        go.Bar(
-            y=[layer.name for layer in shown],
-            x=[layer.rate for layer in shown],
-            orientation="h",
-            marker={"color": colours.primary},
-            text=[layer.scheme.replace("_", "-") for layer in shown],
-            textposition="auto",
-            insidetextfont={"color": colours.paper},
-            outsidetextfont={"color": colours.ink},
-            hovertemplate="%{y}: %{x:.2f}×<extra></extra>",
-            showlegend=False,
-        )
-    )
-    return _layer_layout(figure, len(shown), "rate (×, dense ÷ kept weights)", colours)
+    bars: Trace = {
+        "type": "bar",
+        "orientation": "h",
+        "y": [layer.name for layer in shown],
+        "x": [layer.rate for layer in shown],
+        "marker": {"color": colours.primary},
+        "text": [layer.scheme.replace("_", "-") for layer in shown],
+        "textposition": "auto",
+        "insidetextfont": {"color": colours.paper},
+        "outsidetextfont": {"color": colours.ink},
+        "hovertemplate": "%{y}: %{x:.2f}×<extra></extra>",
+        "showlegend": False,
+    }
+    return _layer_figure([bars], len(shown), "rate (×, dense ÷ kept weights)", colours)
 
 
-def _layer_layout(figure: go.Figure, rows: int, title: str, colours: Palette) -> go.Figure:
-    figure.update_layout(
-        colorway=list(colours.categories),
-        barmode="group",
-        bargap=0.25,
-        height=max(240, 30 * rows + 110),
-        margin={"l": 10, "r": 10, "t": 40, "b": 10},
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
-    )
-    figure.update_xaxes(title=title, gridcolor=colours.line, zeroline=False)
-    figure.update_yaxes(autorange="reversed", automargin=True)
-    return figure
+def _layer_figure(traces: list[Trace], rows: int, title: str, colours: Palette) -> Figure:
+    frame = layout(colours, x_title=title, y_title="", height=max(240, 30 * rows + 110))
+    frame["barmode"] = "group"
+    frame["bargap"] = 0.25
+    frame["yaxis"] = {"autorange": "reversed", "automargin": True}
+    return {"data": traces, "layout": frame}

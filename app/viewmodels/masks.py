@@ -46,7 +46,7 @@ def mask_picture(mask: NDArray[np.bool_], colours: Palette, scale: int = 5) -> M
     )
     canvas[:] = _rgb(colours.paper)
     kept, pruned, empty = _rgb(colours.primary), _rgb(colours.line), _rgb(colours.card)
-    whole = shown.any(axis=(2, 3))
+    whole = np.asarray(shown.any(axis=(2, 3)))
     for row in range(height):
         for column in range(width):
             weights = shown[:, :, row, column]
