@@ -10,7 +10,7 @@ from functools import cached_property
 
 from codegen.errors import PlanError
 
-_BLOCK_SCHEMES = frozenset({"block_punched", "block", "one_by_n"})
+BLOCK_SCHEMES = frozenset({"block_punched", "block", "one_by_n"})
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class LayerChoice:
             parts.append(f"{self.rate:.6g}")
         if self.scheme == "pattern":
             parts += [self.patterns, f"g{self.group}"]
-        elif self.scheme in _BLOCK_SCHEMES:
+        elif self.scheme in BLOCK_SCHEMES:
             parts.append(f"{self.block[0]}x{self.block[1]}")
         if self.filter_type != "keep":
             parts.append(f"@{self.filter_type}")
@@ -89,7 +89,7 @@ class LayerChoice:
                     group=int(group.removeprefix("g")),
                     filter_type=filter_type,
                 )
-            if scheme in _BLOCK_SCHEMES:
+            if scheme in BLOCK_SCHEMES:
                 _, block = rest
                 filters, channels = (int(part) for part in block.split("x"))
                 return cls(scheme, rate, block=(filters, channels), filter_type=filter_type)

@@ -1,0 +1,148 @@
+"""PLAN.yaml: what a person writes for one candidate.
+
+```yaml
+default: {scheme: block_punched, rate: 4, block: [8, 4]}
+layers:
+  conv1: {scheme: dense}
+```
+
+The default goes to every layer its scheme can prune; layers named by themselves must fit.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from backend.sparsity.candidate import BLOCK_SCHEMES, Candidate, LayerChoice
+from backend.sparsity.patterns import PatternSet
+from backend.sparsity.prune import prunable_layers, pruned_layers
+from backend.sparsity.schemes import SCHEMES
+from codegen.errors import PlanError
+from codegen.ir.graph import Graph
+from codegen.ir.node import Node
+
+_FEW_WEIGHTS = 16
+_Count = Annotated[int, Field(ge=1, le=65536)]
+
+
+class LayerPlan(BaseModel):
+    """One layer's lines of a plan; see `LayerChoice` for the fields."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    scheme: str
+    rate: Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False)] = 1.0
+    block: tuple[_Count, _Count] = LayerChoice.block
+    patterns: str = LayerChoice.patterns
+    group: _Count = LayerChoice.group
+
+    def choice(self) -> LayerChoice:
+        """The same as a value of the engine."""
+        return LayerChoice(self.scheme, self.rate, self.block, self.patterns, self.group)
+
+
+class Plan(BaseModel):
+    """A whole plan."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    default: LayerPlan = LayerPlan(scheme="dense")
+    layers: dict[str, LayerPlan] = {}
+
+
+def load_plan(
+    path: Path, graph: Graph, *, pattern_sets: dict[str, PatternSet] | None = None
+) -> Candidate:
+    """Read a plan file and check it against a model.
+
+    Raises:
+        PlanError: the file cannot be read, has unknown keys, names an absent layer, or asks for a
+            scheme or rate that a layer cannot have; the message says where.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"the plan {path.name!r} cannot be read: {error}"
+        raise PlanError(msg) from None
+    return parse_plan(text, graph, name=path.name, pattern_sets=pattern_sets)
+
+
+def parse_plan(
+    text: str,
+    graph: Graph,
+    *,
+    name: str = "plan",
+    pattern_sets: dict[str, PatternSet] | None = None,
+) -> Candidate:
+    """As `load_plan`, of a text."""
+    plan = _validate(text, name)
+    choices: dict[str, LayerChoice] = {}
+    default = plan.default.choice()
+    if default.scheme not in SCHEMES:
+        msg = f"{name}, default: there is no scheme {default.scheme!r}; take {', '.join(SCHEMES)}"
+        raise PlanError(msg)
+    for node in prunable_layers(graph):
+        if _takes(graph, node, default):
+            choices[node.name] = default
+    for layer, layer_plan in plan.layers.items():
+        choices[layer] = layer_plan.choice()
+        if choices[layer].scheme == "dense" and choices[layer].rate != 1.0:
+            msg = f"{name}, layer {layer!r}: a dense layer has rate 1, not {choices[layer].rate:g}"
+            raise PlanError(msg)
+    # dense choices fall out of a candidate: ask for the layers' names before
+    named = Candidate.of({layer: LayerChoice("unstructured", 1.0) for layer in plan.layers})
+    pruned_layers(graph, named, pattern_sets)
+    candidate = Candidate.of(choices)
+    pruned_layers(graph, candidate, pattern_sets)
+    return candidate
+
+
+def write_plan(candidate: Candidate) -> str:
+    """A plan file that gives this candidate again."""
+    layers: dict[str, dict[str, Any]] = {}
+    for name, choice in candidate.choices:
+        line: dict[str, Any] = {"scheme": choice.scheme, "rate": round(choice.rate, 6)}
+        if choice.scheme == "pattern":
+            line |= {"patterns": choice.patterns, "group": choice.group}
+        elif choice.scheme in BLOCK_SCHEMES:
+            line["block"] = list(choice.block)
+        layers[name] = line
+    plan = {"default": {"scheme": "dense"}, "layers": layers}
+    return yaml.safe_dump(plan, sort_keys=False, default_flow_style=None)
+
+
+def _takes(graph: Graph, node: Node, choice: LayerChoice) -> bool:
+    """Whether the default's scheme and rate are possible on a layer."""
+    weight = graph.weight(node, "weight")
+    assert weight is not None, node.name
+    scheme, shape = SCHEMES[choice.scheme], weight.values.shape
+    if scheme.legal(node, shape) is not None:
+        return False
+    # a rate no layer can have is told; a layer too small for a sound rate is left dense
+    small = weight.values.size < _FEW_WEIGHTS * choice.rate
+    return scheme.problem(shape, choice) is None or not small
+
+
+def _validate(text: str, name: str) -> Plan:
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" (line {where.line + 1})" if where is not None else ""
+        msg = f"{name} is not YAML{line}: {getattr(error, 'problem', None) or error}"
+        raise PlanError(msg) from None
+    if not isinstance(content, dict):
+        msg = f"{name} is not a plan: it needs the keys `default` and `layers`"
+        raise PlanError(msg)
+    try:
+        return Plan.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where_text = ".".join(str(part) for part in first["loc"])
+        what = "is not a key of a plan" if first["type"] == "extra_forbidden" else first["msg"]
+        msg = f"{name}: {where_text}: {what}"
+        raise PlanError(msg) from None

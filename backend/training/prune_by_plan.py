@@ -1,0 +1,99 @@
+"""One candidate from dense net to fine-tuned graph, without a search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from backend.data.batches import normalise
+from backend.data.image_data import ImageData
+from backend.data.splits import split_validation
+from backend.sparsity.batch_norm import reestimate_batch_norm
+from backend.sparsity.calibration import calibrate
+from backend.sparsity.candidate import Candidate
+from backend.sparsity.patterns import PatternSet
+from backend.sparsity.repair import repair
+from backend.sparsity.report import LayerRate, achieved, overall_rate
+from backend.training.evaluate import Accuracy, evaluate, preprocessing_of
+from backend.training.fine_tune import fine_tune
+from codegen.ir.graph import Graph
+
+CALIBRATION_IMAGES = 512
+
+
+@dataclass(frozen=True, eq=False)
+class PruneResult:
+    """What came of a plan; all accuracies are of the test images.
+
+    Attributes:
+        graph: pruned, repaired and fine-tuned.
+        rates: of every convolution and fully connected layer.
+        rate: dense weights of these layers divided by the kept ones.
+        dense: the model as it was given.
+        repaired: after repair, before any training.
+        tuned: in the end.
+    """
+
+    graph: Graph
+    rates: tuple[LayerRate, ...]
+    rate: float
+    dense: Accuracy
+    repaired: Accuracy
+    tuned: Accuracy
+
+
+def prune_by_plan(
+    graph: Graph,
+    data: ImageData,
+    candidate: Candidate,
+    *,
+    epochs: int = 1,
+    images: int = 4000,
+    seed: int = 0,
+    pattern_sets: Mapping[str, PatternSet] | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
+) -> PruneResult:
+    """Prune, repair and fine-tune a dense net.
+
+    Args:
+        graph: the dense net, with preprocessing.
+        data: its validation images are not touched.
+        candidate: what to prune.
+        epochs: of fine-tuning; 0 leaves it out.
+        images: training images of an epoch, at most.
+        seed: of fine-tuning.
+        pattern_sets: by name; the shipped ones when not given.
+        on_progress: called with (phase, steps done, all steps).
+
+    Raises:
+        PunchcardError: the candidate, the data or the net do not fit together.
+    """
+
+    def say(phase: str, done: int = 0, total: int = 1) -> None:
+        if on_progress is not None:
+            on_progress(phase, done, total)
+
+    say("measure the dense net")
+    dense = evaluate(graph, data.test_images, data.test_labels)
+    indices = split_validation(data).train_indices[:images]
+    say("repair")
+    pixels = torch.from_numpy(data.train_images[indices[:CALIBRATION_IMAGES]])
+    calibration = calibrate(graph, normalise(pixels, preprocessing_of(graph)))
+    pruned = repair(graph, candidate, calibration=calibration, pattern_sets=pattern_sets)
+    pruned = reestimate_batch_norm(pruned, calibration.images)
+    repaired = evaluate(pruned, data.test_images, data.test_labels)
+    tuned = fine_tune(
+        pruned,
+        data,
+        indices,
+        epochs=epochs,
+        seed=seed,
+        teacher=graph,
+        on_progress=lambda done, total: say("fine-tune", done, total),
+    )
+    say("measure the pruned net")
+    final = evaluate(tuned, data.test_images, data.test_labels)
+    rates = tuple(achieved(tuned, candidate))
+    return PruneResult(tuned, rates, overall_rate(rates), dense, repaired, final)
