@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from dataclasses import asdict
 from typing import Any
 
 from codegen.bundle import SourceBundle
@@ -33,8 +33,8 @@ def generate(graph: Graph, target: Target, *, threads: int = 1) -> SourceBundle:
     program = lower(optimize(graph), target)
     plan = plan_memory(program, target.vector_floats)
     microkernels = list(dict.fromkeys(step.microkernel for step in program.steps))
-    schedules = [[layer.format, *map(list, layer.schedule)] for layer in program.layers]
-    schedule_digest = hashlib.sha256(json.dumps(schedules).encode()).hexdigest()
+    schedules = [layer.schedule.to_json() if layer.schedule else "" for layer in program.layers]
+    schedule_digest = hashlib.sha256("\n".join(schedules).encode()).hexdigest()
     model = render_model(
         program,
         plan,
@@ -85,7 +85,7 @@ def _layer(index: int, program: Program) -> dict[str, Any]:
         "op": layer.op,
         "kernel": main.name,
         "format": layer.format,
-        "schedule": dict(layer.schedule),
+        "schedule": asdict(layer.schedule) if layer.schedule else {},
         "macs": layer.macs,
         "nonzero_macs": layer.nonzero_macs,
         "source": main.file_name,

@@ -14,9 +14,7 @@ GROUP_CONV = Family(
         Field("offsets", "const int32_t *", "from a position to what is read for it"),
         Field("weights", "const float *", "[offset][filter of the group]"),
         Field("bias", "const float *", "[group][filter of the group]"),
-        Field(
-            "planes", "const int32_t *", "[group][filter of the group]: output plane, in elements"
-        ),
+        Field("planes", "const int32_t *", "[group][filter of the group]: element of its plane"),
         Field("groups", "int", "number of groups of filters"),
         Field("width", "int", "vectors in a full tile"),
         Field("alpha", "float", "slope of a leaky relu"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from codegen.kernels.registry import FAMILIES
 from codegen.lowering.layout import Layout, Spacing, compact, planar, vector
 from codegen.lowering.program import Address, Argument, Layer, Packed, Program, Step, Storage
 from codegen.lowering.sections import plan_spacing
+from codegen.schedules.schedule import Schedule
 from codegen.targets.target import Target
 
 
@@ -32,7 +34,6 @@ class LoweringContext:
         self._steps: list[Step] = []
         self._layers: list[Layer] = []
         self._node: Node | None = None
-        self._format = "none"
         self._open_layer: int | None = None
         self._layer_of: dict[str, int] = {}
         self._values: dict[str, Storage] = {}
@@ -50,15 +51,12 @@ class LoweringContext:
 
     def begin(self, node: Node) -> None:
         """Steps emitted from now on belong to this node."""
-        self._node, self._open_layer, self._format = node, None, "none"
+        self._node, self._open_layer = node, None
 
-    def describe(self, format_name: str, schedule: tuple[tuple[str, int | str], ...] = ()) -> None:
+    def describe(self, format_name: str, schedule: Schedule | None = None) -> None:
         """Tell how the current node's weights are stored."""
         index = self._layer()
-        old = self._layers[index]
-        self._layers[index] = Layer(
-            old.name, old.op, format_name, old.macs, old.nonzero_macs, schedule
-        )
+        self._layers[index] = replace(self._layers[index], format=format_name, schedule=schedule)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of a value."""

@@ -56,8 +56,14 @@ def round_up(value: int, step: int) -> int:
 
 @dataclass(frozen=True)
 class Margins:
-    """Zeros that one reader needs around a plane: rows above and below, columns left, and how far
-    right of the last element it reads; `row` is the least row stride.
+    """Zeros that one reader needs around a plane.
+
+    Attributes:
+        row: least row stride.
+        top: rows above.
+        bottom: rows below.
+        left: columns before the first.
+        reach: elements read behind the last position.
     """
 
     row: int
@@ -85,8 +91,10 @@ class Margins:
 
 
 def planar(channels: int, height: int, width: int, spacing: Spacing) -> Layout:
-    """Padded planes; their distance is an odd number of cache lines, so that the same position of
-    many planes does not fall into one cache set.
+    """Padded planes.
+
+    Their distance is an odd number of cache lines, so that the same position of many planes does
+    not fall into one cache set.
     """
     plane = round_up(height * spacing.row + spacing.guard, LINE_FLOATS)
     if plane // LINE_FLOATS % 2 == 0:

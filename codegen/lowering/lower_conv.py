@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from codegen.formats.grouped import pack_grouped
+from codegen.formats.grouped import GroupedWeights, pack_grouped
 from codegen.ir.node import Node
 from codegen.kernels.depthwise_conv import DEPTHWISE_CONV
+from codegen.kernels.group_conv import GROUP_CONV
 from codegen.lowering.context import LoweringContext, address
 from codegen.lowering.layout import Layout, Spacing, planar
 from codegen.lowering.lower_linear import lower_vector_conv
@@ -98,9 +99,7 @@ def _emit_grouped(
     bias = conv_bias(context, node)
     for segment in plan.segments:
         packed = pack_grouped(matrix, segment.filters, segment.rows)
-        offsets = _offsets(
-            packed.columns, packed.filters, packed.starts, taps, source, node, values
-        )
+        offsets = _offsets(packed, taps, source, node, values)
         count = len(packed.filters)
         context.emit(
             "conv_group",
@@ -119,25 +118,14 @@ def _emit_grouped(
             writes=output,
             note=_note(node, values, segment, len(offsets)),
             activation=node.text("activation"),
-            tile=(segment.rows, dict(_tiles(context))[segment.rows]),
+            tile=(segment.rows, dict(GROUP_CONV.tiles[context.target.registers])[segment.rows]),
             variant=() if residual is None else ("add",),
         )
-    words = (("rows", plan.schedule.rows), ("vectors", plan.schedule.vectors))
-    context.describe(
-        "grouped" if (matrix == 0).any() else "dense", words + (("order", plan.schedule.order),)
-    )
-
-
-def _tiles(context: LoweringContext) -> tuple[tuple[int, int], ...]:
-    from codegen.kernels.group_conv import GROUP_CONV
-
-    return GROUP_CONV.tiles[context.target.registers]
+    context.describe("grouped" if (matrix == 0).any() else "dense", plan.schedule)
 
 
 def _offsets(
-    columns: IntArray,
-    filters: IntArray,
-    starts: IntArray,
+    packed: GroupedWeights,
     taps: TapGeometry,
     source: Storage,
     node: Node,
@@ -149,9 +137,10 @@ def _offsets(
     kernel = len(taps.taps)
     channels = in_channels * groups
     by_tap = np.array([taps.offset(tap, 0, channels, source.layout) for tap in taps.taps])
-    first_filter = np.repeat(filters[:, 0], np.diff(starts))
-    channel = columns // kernel + first_filter // (out_channels // groups) * in_channels
-    return (channel * source.layout.plane + by_tap[columns % kernel]).astype(np.int32)
+    first_filter = np.repeat(packed.filters[:, 0], np.diff(packed.starts))
+    channel = packed.columns // kernel + first_filter // (out_channels // groups) * in_channels
+    offsets: IntArray = channel * source.layout.plane + by_tap[packed.columns % kernel]
+    return offsets.astype(np.int32)
 
 
 def _emit_depthwise(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
+import numpy.typing as npt
 
 from codegen.formats.column_blocks import pack_column_blocks
 from codegen.ir.node import Node
@@ -35,7 +38,7 @@ def lower_vector_conv(context: LoweringContext, node: Node) -> None:
     _emit(context, node, matrix)
 
 
-def _emit(context: LoweringContext, node: Node, weight: np.ndarray) -> None:
+def _emit(context: LoweringContext, node: Node, weight: npt.NDArray[np.float32]) -> None:
     outputs = len(weight)
     schedule = plan_linear(weight != 0, context.target)
     width = schedule.vectors * context.lanes
@@ -48,7 +51,7 @@ def _emit(context: LoweringContext, node: Node, weight: np.ndarray) -> None:
     stored = context.graph.weight(node, "bias")
     if stored is not None:
         bias[:outputs] = stored.values
-    kind = "uint16_t" if packed.is_short else "int32_t"
+    kind: Literal["uint16_t", "int32_t"] = "uint16_t" if packed.is_short else "int32_t"
     residual = len(node.inputs) == 2
     context.emit(
         "linear" if packed.is_short else "linear_wide",
@@ -69,7 +72,7 @@ def _emit(context: LoweringContext, node: Node, weight: np.ndarray) -> None:
         tile=(1, schedule.vectors),
     )
     is_sparse = bool((weight == 0).any())
-    context.describe("column_blocks" if is_sparse else "dense", (("vectors", schedule.vectors),))
+    context.describe("column_blocks" if is_sparse else "dense", schedule)
     if residual:
         output = _add_residual(context, node, output)
     context.define(node.name, output)

@@ -76,9 +76,11 @@ def lower_binary(context: LoweringContext, node: Node) -> None:
         return
     per_channel = [_is_per_channel(item, shape) for item in shapes]
     if _has_picture(shape) and shapes[0] == shape and per_channel[1]:
-        full, small, words = 0, 1, (node.op, "channel")
+        full, small = 0, 1
+        words: tuple[str, ...] = (node.op, "channel")
     elif _has_picture(shape) and shapes[1] == shape and per_channel[0]:
-        full, small, words = 1, 0, (node.op, "channel", "swapped")
+        full, small = 1, 0
+        words = (node.op, "channel", "swapped")
     else:
         _emit_broadcast(context, node)
         return

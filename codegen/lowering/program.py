@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from codegen.kernels.microkernel import Microkernel
 from codegen.lowering.layout import Layout
+from codegen.schedules.schedule import Schedule
 
 Space: TypeAlias = Literal["arena", "weights", "input", "output"]
 
@@ -91,7 +92,7 @@ class Layer:
     format: str
     macs: int
     nonzero_macs: int
-    schedule: tuple[tuple[str, int | str], ...] = ()
+    schedule: Schedule | None = None
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,8 @@ def plan_spacing(graph: Graph) -> Mapping[str, Spacing]:
     spacing serves the neediest reader, so inside a section nothing is ever copied. A strided
     convolution reads phase planes that lie as its output does.
     """
-    shapes = {name: t.shape for name, t in graph.inputs} | {
-        n.name: n.type.shape for n in graph.nodes
-    }
+    shapes = {name: kind.shape for name, kind in graph.inputs}
+    shapes |= {node.name: node.type.shape for node in graph.nodes}
     parent = {name: name for name, shape in shapes.items() if len(shape) == 4}
     margins = {name: Margins(row=shapes[name][3]) for name in parent}
 

@@ -45,7 +45,6 @@ def activation_function(name: str) -> list[str]:
     """Lines of `static inline vector activate(vector x, float alpha, float beta)`."""
     body = BODIES[name]
     lines = ["static inline vector activate(vector x, float alpha, float beta) {"]
-    for parameter in ("alpha", "beta"):
-        if not any(parameter in line for line in body):
-            lines.append(f"  (void){parameter};")
+    unused = [name for name in ("alpha", "beta") if not any(name in line for line in body)]
+    lines += [f"  (void){name};" for name in unused]
     return [*lines, *(f"  {line}" for line in body), "}"]

@@ -36,8 +36,8 @@ def render_linear(kernel: Microkernel) -> list[str]:
         lines.append(f"      const float x_{u} = layer->input[layer->indices[{index}]];")
     for u in range(unroll):
         for v in range(width):
-            at = (u * width + v) * kernel.lanes
-            source = f"weights + {at}" if at else "weights"
+            skipped = (u * width + v) * kernel.lanes
+            source = f"weights + {skipped}" if skipped else "weights"
             lines.append(f"      sum_{u}_{v} += x_{u} * load({source});")
     lines += [
         f"      weights += {unroll * block};",

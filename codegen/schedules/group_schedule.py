@@ -86,9 +86,8 @@ def _split(parts: list[IntArray], rows: int, target: Target) -> list[tuple[int, 
     """Filters by group size: as many whole groups of `rows` as fit, the rest in smaller ones."""
     found = []
     left = parts
-    for count in sorted(
-        (r for r, _ in GROUP_CONV.tiles[target.registers] if r <= rows), reverse=True
-    ):
+    counts = [count for count, _ in GROUP_CONV.tiles[target.registers] if count <= rows]
+    for count in sorted(counts, reverse=True):
         taken = [part[: len(part) // count * count] for part in left]
         left = [part[len(part) // count * count :] for part in left]
         filters = np.concatenate(taken)
