@@ -41,8 +41,11 @@ for zone in "$R"/sys/class/thermal/thermal_zone*; do
 done
 command -v vcgencmd >/dev/null 2>&1 && say throttled "$(vcgencmd get_throttled 2>/dev/null | cut -d= -f2)"
 say load "$(first_line "$R/proc/loadavg")"
-# A program that QEMU translates sees QEMU in the command line of the process that started it.
-case $({ tr '\000' ' ' <"/proc/$PPID/cmdline"; } 2>/dev/null) in *qemu-*) say emulated qemu-user ;; esac
+# A program that QEMU translates sees QEMU as the first word of the process that started it; the
+# other words are no proof, since a login shell may carry this very script.
+case $({ tr '\000' '\n' <"/proc/$PPID/cmdline"; } 2>/dev/null | head -n 1) in
+*/qemu-* | qemu-*) say emulated qemu-user ;;
+esac
 case $(first_line "$R/sys/class/dmi/id/product_name") in *QEMU*) say machine qemu ;; esac
 for tool in sha256sum shasum busybox toybox openssl; do
   command -v "$tool" >/dev/null 2>&1 && { say hash_tool "$tool"; break; }

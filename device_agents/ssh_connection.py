@@ -403,7 +403,11 @@ def _collect(session: paramiko.Channel, seconds: float) -> Reply:
     while not (session.eof_received and session.exit_status_ready()) and not session.closed:
         if time.monotonic() > deadline:
             raise TimeoutError
-        poller.poll(100)
+        if session.eof_received:
+            # The pipe then reads as ready for ever: polling it would only take turns from paramiko.
+            session.status_event.wait(0.1)
+        else:
+            poller.poll(100)
         _drain(session, output, errors)
     _drain(session, output, errors)
     status = session.recv_exit_status() if session.exit_status_ready() else -1
