@@ -98,10 +98,15 @@ def device_card(device: DeviceView) -> None:
 def confirm_removal(name: str) -> None:
     """Ask before a device is removed."""
     st.text(f"{name} is forgotten here, with its pinned key. What stands on it keeps running.")
-    if st.button("Remove it", type="primary"):
+    if st.button("Remove it", type="primary", on_click=remove, args=(name,)):
+        st.rerun()
+
+
+def remove(name: str) -> None:
+    """Forget a device."""
+    with errors_shown("The device was not removed."):
         devices.remove_device(name)
         st.query_params.clear()
-        st.rerun()
 
 
 show(render)

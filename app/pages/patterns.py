@@ -131,10 +131,15 @@ def own_set_buttons(view: PatternSetView, draft: Draft, *, changed: bool, valid:
 def confirm_delete(name: str) -> None:
     """Ask before a set is deleted."""
     st.text(f"{name} is removed from the list. Searches that used it keep their results.")
-    if st.button("Delete it", type="primary"):
+    if st.button("Delete it", type="primary", on_click=delete, args=(name,)):
+        st.rerun()
+
+
+def delete(name: str) -> None:
+    """Delete a set and forget it in the address."""
+    with errors_shown("The pattern set was not deleted."):
         patterns.delete_pattern_set(name)
         links.put_in_address("set", None)
-        st.rerun()
 
 
 def save_and_open(name: str, rows: tuple[tuple[int, ...], ...]) -> None:

@@ -145,6 +145,12 @@ class FakeStudio:
         if scenario == "empty":
             self.sets = {}
 
+    def set_scenario(self, scenario: str) -> None:
+        """Switch to another scenario; what was recorded so far stays."""
+        calls, alive = self.calls, self.worker_alive
+        self.__init__(scenario, worker_alive=alive)  # type: ignore[misc]
+        self.calls.extend(calls)
+
     # status
     def worker_status(self) -> WorkerStatus:
         seen = NOW - timedelta(minutes=4)

@@ -1,0 +1,50 @@
+"""The form and CONFIG.yaml are two views of one configuration."""
+
+import pytest
+
+from app.viewmodels.search_form import PRESETS, from_yaml, merged, titles, to_yaml, with_preset
+from backend.services import searches
+
+
+def test_default_configuration_survives_the_yaml_view() -> None:
+    config = searches.default_config()
+    assert from_yaml(to_yaml(config)) == config
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_preset_sets_the_budget_and_stays_valid(name: str) -> None:
+    config = with_preset(searches.default_config(), name)
+    assert config["budget"] == {"trials": PRESETS[name].trials}
+    assert searches.validate_config(config) == []
+
+
+def test_standard_preset_is_the_default_configuration() -> None:
+    assert with_preset(searches.default_config(), "standard") == searches.default_config()
+
+
+def test_merging_a_limit_of_none_removes_it_and_leaves_the_base_alone() -> None:
+    base = {"constraints": {"latency_ms": 5.0}, "seed": 1}
+    assert merged(base, constraints={"latency_ms": None, "accuracy": 0.9}, seed=2) == {
+        "constraints": {"accuracy": 0.9},
+        "seed": 2,
+    }
+    assert base == {"constraints": {"latency_ms": 5.0}, "seed": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("model: [", "not valid YAML in line 1"),
+        ("- a\n- b", "keys with values"),
+        ("", "keys with values"),
+        ("!!python/object/apply:os.system ['true']", "not valid YAML"),
+    ],
+)
+def test_wrong_yaml_is_told_in_one_sentence(text: str, says: str) -> None:
+    problem = from_yaml(text)
+    assert isinstance(problem, str)
+    assert says in problem
+
+
+def test_title_names_model_data_and_device() -> None:
+    assert titles({"model": "resnet20", "data": "sample"}) == "resnet20 · sample · ?"
