@@ -13,11 +13,7 @@ from typing import Annotated
 import typer
 
 from codegen.errors import PunchcardError
-
-try:  # DEVELOPMENT ONLY
-    from device_agents.errors import DeviceError
-except ImportError:
-    DeviceError = PunchcardError
+from device_agents.errors import DeviceError
 
 # Each module has `register(app)`; adding a command group is one file and one word here.
 COMMAND_GROUPS = (

@@ -23,6 +23,7 @@ from backend.storage.errors import StorageError
 from backend.storage.settings import Settings, load_settings
 from backend.storage.tables import Job
 from codegen.errors import PunchcardError
+from device_agents.errors import DeviceError
 
 EXIT_FENCED = 3
 
@@ -102,7 +103,7 @@ def _end_stopped(context: JobContext, leases: LeaseTable) -> None:
 
 
 def _sentence(problem: Exception, context: JobContext) -> str:
-    if isinstance(problem, PunchcardError):
+    if isinstance(problem, (PunchcardError, DeviceError)):
         return str(problem)
     if isinstance(problem, MemoryError):
         return "The job ran out of memory: free some, or choose a smaller model or batch."

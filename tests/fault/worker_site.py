@@ -72,9 +72,9 @@ class Site:
         self.database: Database = open_database(load_settings())
         self.workers: list[subprocess.Popen[bytes]] = []
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
+    def start_worker(self, kinds: str = KINDS) -> subprocess.Popen[bytes]:
         worker = subprocess.Popen(
-            [sys.executable, "-m", "backend.cli.main", "worker", "--kinds", KINDS],
+            [sys.executable, "-m", "backend.cli.main", "worker", "--kinds", kinds],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stderr=subprocess.DEVNULL,

@@ -1,0 +1,65 @@
+"""The search job with evaluators and a device that answer at once; everything else is real."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from backend.jobs.context import JobContext
+from backend.search.executor import Executor
+from backend.search.local_executor import LocalExecutor
+from backend.search.run_search import run_search
+from backend.search.search_device import SearchDevice
+from backend.search.trainers import TrainerGate
+from backend.storage.settings import Settings
+from device_agents.agent import DeviceAgent, RunResult
+from device_agents.measurement import Measurement
+
+KINDS = {"search": "tests.fault.search_parts:search"}
+
+
+def search(context: JobContext) -> Mapping[str, Any]:
+    return run_search(
+        context,
+        str(context.payload["search_id"]),
+        make_executor=make_executor,
+        find_device=find_device,
+    )
+
+
+def make_executor(setup: Mapping[str, Any], gate: TrainerGate, log: Path) -> Executor:
+    return LocalExecutor(setup, gate=gate, log=log, entry="tests.fault.fake_evaluator")
+
+
+@contextmanager
+def find_device(name: str, settings: Settings) -> Iterator[SearchDevice]:
+    yield SearchDevice(name, cast(DeviceAgent, FakeAgent()), "x86_64-generic", "fake")
+
+
+class FakeAgent:
+    """Latency follows from the share that the fake evaluator wrote; outputs are twice the input."""
+
+    def measure(self, packages: Sequence[Path], **_options: object) -> list[Measurement]:
+        return [
+            Measurement(
+                package=str(package),
+                rounds_ms=((latency_ms(package),) * 5,),
+                max_relative_error=0.0,
+                peak_rss_bytes=0,
+                core=0,
+            )
+            for package in packages
+        ]
+
+    def run(self, package: Path, values: bytes, **_options: object) -> RunResult:
+        output = 2 * np.frombuffer(values, "<f4")
+        return RunResult(output.tobytes(), {"layers_ms": []})
+
+
+def latency_ms(package: Path) -> float:
+    return 1.0 - 0.8 * float(json.loads((package / "manifest.json").read_bytes())["share"])
