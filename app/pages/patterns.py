@@ -52,7 +52,7 @@ def render() -> None:
             return
         chosen = picker(found)
         draw(chosen, taken)
-        next_step("Search with these patterns", links.SEARCH, {"new": "1"})
+        next_step("Set up a search", links.SEARCH, {"new": "1"})
 
 
 def picker(found: Sequence[PatternSetView]) -> PatternSetView:
@@ -142,9 +142,9 @@ def delete(name: str) -> None:
         links.put_in_address("set", None)
 
 
-def save_and_open(name: str, rows: tuple[tuple[int, ...], ...]) -> None:
+def save_and_open(name: str, rows: tuple[tuple[int, ...], ...], note: str = "") -> None:
     """Keep a new set and show it."""
-    patterns.save_pattern_set(name, rows)
+    patterns.save_pattern_set(name, rows, note)
     links.put_in_address("set", name)
     st.rerun()
 
@@ -169,7 +169,9 @@ def propose(taken: list[str]) -> None:
     if st.button("Propose", type="primary", disabled=not is_name(name or "") or model is None):
         with errors_shown("No patterns could be proposed.", "Pick a net with 3×3 convolutions."):
             view = patterns.propose_patterns(str(model), int(size))
-            save_and_open(free_name(str(name), taken), view.patterns)
+            shares = ", ".join(coverage_notes(view))
+            note = f"Most frequent patterns of {model}; share of its kernels in order: {shares}."
+            save_and_open(free_name(str(name), taken), view.patterns, note)
 
 
 def import_json(taken: list[str]) -> None:

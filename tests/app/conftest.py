@@ -23,7 +23,7 @@ def studio() -> FakeStudio:
 @pytest.fixture
 def open_page(studio: FakeStudio, monkeypatch: pytest.MonkeyPatch) -> Open:
     """Open a page by name, with its address, in a scenario."""
-    install(studio, lambda module, name, value: monkeypatch.setattr(module, name, value, False))
+    install(studio, monkeypatch.setattr)
 
     def opened(page: str, scenario: str = "full", **address: str) -> AppTest:
         studio.set_scenario(scenario)

@@ -5,10 +5,8 @@ Page tests use it to put a page into any of its states without a worker; the bro
 """
 
 import importlib
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -248,9 +246,11 @@ class FakeStudio:
     def list_pattern_sets(self) -> list[PatternSetView]:
         return list(self.sets.values())
 
-    def save_pattern_set(self, name: str, patterns: Any) -> None:
+    def save_pattern_set(self, name: str, patterns: Any, note: str = "") -> None:
         self.calls.append(("save_pattern_set", (name, tuple(patterns))))
-        self.sets[name] = PatternSetView(name=name, patterns=tuple(patterns), preset=False)
+        self.sets[name] = PatternSetView(
+            name=name, patterns=tuple(patterns), preset=False, note=note
+        )
 
     def delete_pattern_set(self, name: str) -> None:
         self.calls.append(("delete_pattern_set", (name,)))
@@ -543,21 +543,9 @@ MODULES = {
 }
 
 
-def service_module(name: str) -> ModuleType:
-    """Import one service module; an absent one is made empty, as a page would import it."""
-    full = f"backend.services.{name}"
-    try:
-        return importlib.import_module(full)
-    except ModuleNotFoundError:
-        module = ModuleType(full)
-        sys.modules[full] = module
-        setattr(importlib.import_module("backend.services"), name, module)
-        return module
-
-
 def install(studio: FakeStudio, set_attribute: Any = setattr) -> None:
     """Put a studio's functions in place of the real services'."""
     for name, functions in MODULES.items():
-        module = service_module(name)
+        module = importlib.import_module(f"backend.services.{name}")
         for function in functions:
             set_attribute(module, function, getattr(studio, function))
