@@ -71,6 +71,7 @@ class Database:
             Session(self._writing_engine, expire_on_commit=False) as session,
             session.begin(),
         ):
+            session.connection()  # begins, and with it locks
             yield session
 
     @contextmanager
@@ -155,6 +156,11 @@ def _explain(error: DBAPIError, label: str) -> StorageError:
         return DiskFullError(
             f"The disk that holds the database {label} is full: free some space and try again; "
             "everything that was reported as finished is kept."
+        )
+    if "i/o error" in reason:
+        return StorageError(
+            f"The disk refused to write the database {label}: look for free space and for errors "
+            "of the disk, then try again; everything that was reported as finished is kept."
         )
     if "locked" in reason:
         return StorageError(
