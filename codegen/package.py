@@ -24,6 +24,7 @@ from codegen.toolchain.runner_sources import runner_sources
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+GRAPH = "graph.safetensors"
 # What runs on a device; the sources stay here.
 RUNTIME_FILES = ("model", "weights.bin", "input.bin", "expected.bin")
 _REQUIRED_KEYS = ("format", "name", "target", "input", "output", "layers", "files")
@@ -91,6 +92,7 @@ def write_package(
     *,
     input: npt.NDArray[np.float32],  # noqa: A002 - the manifest's own word
     expected: npt.NDArray[np.float32],
+    graph: bytes | None = None,
 ) -> Package:
     """Write a package beside its folder and rename it there, so that none is ever half-written.
 
@@ -100,12 +102,15 @@ def write_package(
         binary: The program built of them.
         input: Self-test input, f32 of the manifest's input shape.
         expected: What the graph computes for it, f32 of the manifest's output shape.
+        graph: The saved graph, so that the package can be built again for another target.
 
     Raises:
         PackageError: The folder is in use for something else or cannot be written, or the
             self-test has the wrong size.
     """
     files = _files(bundle, binary, input, expected)
+    if graph is not None:
+        files[GRAPH] = graph
     manifest = {
         "format": FORMAT,
         **bundle.manifest,
@@ -204,7 +209,10 @@ def _parse_manifest(folder: Path, text: bytes) -> dict[str, Any]:
         not isinstance(files, dict)
         or any(key not in manifest for key in _REQUIRED_KEYS)
         or any(name not in files for name in RUNTIME_FILES)
-        or any(name not in RUNTIME_FILES and not _SOURCE_NAME.fullmatch(name) for name in files)
+        or any(
+            name not in (*RUNTIME_FILES, GRAPH) and not _SOURCE_NAME.fullmatch(name)
+            for name in files
+        )
     ):
         msg = f"{MANIFEST} of package {folder} is not one of punchcard's: compile the model again"
         raise PackageError(msg)

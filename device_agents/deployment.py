@@ -25,7 +25,7 @@ from device_agents.errors import (
 )
 from device_agents.facts import DeviceFacts
 from device_agents.names import is_release_id
-from device_agents.package_files import MANIFEST, PackageFiles
+from device_agents.package_files import MANIFEST, RUNTIME_FILES, PackageFiles
 from device_agents.release import OnStep, Release, StepLog
 from device_agents.reply import check_reply, run_script
 from device_agents.self_test import RunPlan, run_self_test
@@ -231,7 +231,7 @@ class Deployment:
             msg = f"the manifest of release {release} on the device is damaged: deploy it again"
             raise DeviceError(msg) from error
         # The release's name is its manifest's hash, so that a changed manifest is seen.
-        hashes = {name: digest for name, digest in files.items() if not name.startswith("src/")}
+        hashes = {name: files[name] for name in RUNTIME_FILES if name in files}
         found = read_digests(self._channel, self._facts, self._folder(release), [MANIFEST])
         if found[MANIFEST][:16] != release:
             msg = f"the manifest of release {release} on the device is altered: deploy it again"

@@ -105,6 +105,15 @@ def scan_host_key(host: str, port: int) -> HostKey:
         _close(transport)
 
 
+def prove_host_key(address: SshAddress) -> None:
+    """Return when a host has proved to hold the key of a fingerprint, without any sign-in.
+
+    Raises:
+        HostKeyError: It shows other keys only.
+    """
+    _close(_pinned(address))
+
+
 class SshConnection:
     """An authenticated connection; use it from one thread and close it."""
 

@@ -1,0 +1,45 @@
+"""`punchcard compile`: a model becomes a package of C, program, weights and self-test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("compile")(compile_model)
+
+
+def compile_model(
+    model: Annotated[str, typer.Argument(help="An .onnx file, a saved graph, or a zoo name.")],
+    target: Annotated[
+        str, typer.Option("--target", help="What to build for; 'host' is this computer.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the package.")],
+    threads: Annotated[int, typer.Option("--threads", min=1, max=64)] = 1,
+    cc: Annotated[
+        str | None, typer.Option("--cc", help="A gcc or clang to use instead of zig.")
+    ] = None,
+) -> None:
+    """Compile a model; zeros found in its weights decide which layers become sparse."""
+    from backend.cli.progress import say
+    from codegen.targets.registry import load_target
+    from codegen.toolchain.compiler import cc_compiler
+
+    # Mistakes in the options are told before anything slow begins.
+    chosen = load_target(target)
+    compiler = None if cc is None else cc_compiler(cc)
+
+    from backend.devices.compilation import compile_graph
+    from backend.models.zoo import load_model
+
+    graph = load_model(model)
+    package = compile_graph(graph, chosen, out, threads=threads, compiler=compiler, on_step=say)
+    for layer in package.manifest["layers"]:
+        kept = layer["nonzero_macs"] / layer["macs"] if layer["macs"] else 1.0
+        say(f"{layer['name'][:40]:40} {layer['format'] or '-':14} {kept:6.1%} of MACs")
+    weights = package.manifest["weights_bytes"]
+    say(f"package {package.id} for {chosen.full_name} in {out}: weights {weights} bytes")

@@ -1,0 +1,100 @@
+"""`punchcard run`: a compiled package on this computer, with every sample of its latency."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from codegen.package import Package
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("run")(run_package)
+
+
+def run_package(
+    folder: Annotated[Path, typer.Argument(help="A folder made by 'punchcard compile'.")],
+    values: Annotated[Path, typer.Option("--input", help="Input as .npy, f32.")],
+    output: Annotated[Path, typer.Option("--output", help="Where the output goes, as .npy.")],
+    repeat: Annotated[int, typer.Option("--repeat", min=1, max=1_000_000)] = 1,
+    warmup: Annotated[int, typer.Option("--warmup", min=0, max=1_000_000)] = 0,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, max=64, help="Default: as compiled.")
+    ] = None,
+    profile: Annotated[bool, typer.Option("--profile", help="Time each layer too.")] = False,
+    json_target: Annotated[
+        str | None, typer.Option("--json", help="Write the report to a file, or - for stdout.")
+    ] = None,
+) -> None:
+    """Run a package on an input and time it."""
+    import io
+
+    import numpy as np
+
+    from backend.cli.progress import say, write_json
+    from backend.devices.registry import LOCAL, open_agent
+    from backend.storage.artifacts import write_whole
+    from codegen.package import Package
+
+    package = Package.open(folder)
+    array = _read_input(values, package.input_shape)
+    with open_agent(LOCAL) as agent:
+        result = agent.run(
+            folder,
+            array.tobytes(),
+            repeat=repeat,
+            warmup=warmup,
+            threads=threads or int(package.manifest.get("threads", 1)),
+            profile=profile,
+        )
+    buffer = io.BytesIO()
+    np.save(buffer, np.frombuffer(result.output, "<f4").reshape(package.output_shape))
+    write_whole(output, buffer.getvalue(), mode=0o644)
+    report = _report(package, result.report)
+    if json_target is not None:
+        write_json(report, json_target)
+    say(f"median {report['median_ms']:.4f} ms of {len(report['samples_ms'])} runs, {output}")
+
+
+def _read_input(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    import numpy as np
+
+    from codegen.errors import PunchcardError
+
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        msg = f"{path} is no .npy file of plain numbers ({error}): write it with numpy.save"
+        raise PunchcardError(msg) from None
+    if not isinstance(array, np.ndarray) or array.shape not in (shape, shape[1:]):
+        found = getattr(array, "shape", "an archive")
+        msg = f"{path} has shape {found}, the model takes {shape}: reshape it"
+        raise PunchcardError(msg)
+    if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
+        msg = f"{path} holds {array.dtype}, the model takes float32 numbers: convert it"
+        raise PunchcardError(msg)
+    return np.ascontiguousarray(array, dtype="<f4")
+
+
+def _report(package: Package, report: dict[str, Any]) -> dict[str, Any]:
+    """Join the program's times, which know layers by number, with the manifest's names."""
+    times = report.pop("layers_ms", None)
+    if times is not None:
+        report["layers"] = [
+            {
+                "name": layer["name"],
+                "ms": ms,
+                "macs": layer["macs"],
+                "nonzero_macs": layer["nonzero_macs"],
+                "kernel": layer["kernel"],
+            }
+            for layer, ms in zip(package.manifest["layers"], times, strict=True)
+        ]
+    return {"package": package.id, "target": package.manifest["target"], **report}
