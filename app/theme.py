@@ -11,7 +11,10 @@ Mode = Literal["light", "dark"]
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours of one mode, as `#rrggbb`; every text colour has ≥ 4.5:1 on `paper`."""
+    """Colours of one mode, as `#rrggbb`; every text colour has ≥ 4.5:1 on `paper`.
+
+    `button` carries white text, `primary` stands on paper: in the dark these are two colours.
+    """
 
     paper: str
     card: str
@@ -19,6 +22,7 @@ class Palette:
     muted: str
     line: str
     primary: str
+    button: str
     dense: str
     warn: str
     bad: str
@@ -33,6 +37,7 @@ LIGHT = Palette(
     muted="#6f6c60",
     line="#d9d0ba",
     primary="#0b6b64",
+    button="#0b6b64",
     dense="#a85a00",
     warn="#a85a00",
     bad="#b3382c",
@@ -47,6 +52,7 @@ DARK = Palette(
     muted="#a3a69c",
     line="#344044",
     primary="#46b8a9",
+    button="#158076",
     dense="#e8a552",
     warn="#e8a552",
     bad="#f08a7c",

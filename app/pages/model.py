@@ -10,7 +10,7 @@ from app.components.error_panel import error_panel, errors_shown
 from app.components.frame import show
 from app.components.job_progress import job_progress
 from app.components.states import empty_state, next_step, page_head
-from app.viewmodels.layers import model_table, shape_text
+from app.viewmodels.layers import computing, model_table, shape_text
 from app.viewmodels.numbers import big, count, percent
 from backend.services import models
 from backend.services.views import JobView, ModelCard, ModelReport
@@ -77,7 +77,11 @@ def describe(report: ModelReport, card: ModelCard) -> None:
             st.metric(label, value, border=True, height="stretch")
     support(report)
     st.subheader("Layers", anchor=False)
-    table = model_table(report.layers)
+    everything = st.toggle(
+        "Show every node",
+        help="Off lists only the layers that multiply; the others are fused or kept as they are.",
+    )
+    table = model_table(report.layers if everything else computing(report.layers))
     if table.empty:
         st.info("This model has no layers that the report could list.")
         return

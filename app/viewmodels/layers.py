@@ -27,11 +27,21 @@ def model_table(layers: Sequence[LayerRow]) -> pd.DataFrame:
                 "MACs (k)": layer.macs / 1e3,
                 "share of MACs (%)": 100 * layer.macs / total,
                 "parameters": layer.parameters,
-                "can be pruned by": ", ".join(layer.legal_schemes) or "kept as it is",
+                "can be pruned by": _schemes(layer),
             }
             for layer in layers
         ]
     )
+
+
+def _schemes(layer: LayerRow) -> str:
+    names = [name.replace("_", "-") for name in layer.legal_schemes if name != "dense"]
+    return ", ".join(names) or "kept as it is"
+
+
+def computing(layers: Sequence[LayerRow]) -> list[LayerRow]:
+    """Return the nodes that do multiplications: convolutions and fully connected layers."""
+    return [layer for layer in layers if layer.macs > 0]
 
 
 def candidate_table(layers: Sequence[LayerView]) -> pd.DataFrame:

@@ -1,9 +1,18 @@
 """Layer tables and bars."""
 
+from dataclasses import replace
+
 import plotly.graph_objects as go
 
 from app.theme import LIGHT
-from app.viewmodels.layers import candidate_table, model_table, rate_bars, shape_text, time_bars
+from app.viewmodels.layers import (
+    candidate_table,
+    computing,
+    model_table,
+    rate_bars,
+    shape_text,
+    time_bars,
+)
 from backend.services.views import LayerRow, LayerView
 
 
@@ -34,13 +43,14 @@ def test_model_table_shares_add_up_to_all_macs() -> None:
             parameters=432,
             legal_schemes=schemes,
         )
-        for name, macs, schemes in (("a", 300, ("pattern",)), ("b", 100, ()))
+        for name, macs, schemes in (("a", 300, ("dense", "block_punched")), ("b", 100, ()))
     ]
     table = model_table(rows)
     assert table["share of MACs (%)"].tolist() == [75.0, 25.0]
-    assert table["can be pruned by"].tolist() == ["pattern", "kept as it is"]
+    assert table["can be pruned by"].tolist() == ["block-punched", "kept as it is"]
     assert table["weights"][0] == "16 × 3 × 3 × 3"
     assert model_table([]).empty
+    assert [layer.name for layer in computing([*rows, replace(rows[0], macs=0)])] == ["a", "b"]
     assert shape_text(()) == ""
 
 

@@ -14,7 +14,7 @@ CONFIG = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding=
 @pytest.mark.parametrize(("mode", "colours"), [("light", LIGHT), ("dark", DARK)])
 def test_settings_and_palette_are_in_step(mode: str, colours: Palette) -> None:
     theme = CONFIG["theme"][mode]
-    assert theme["primaryColor"] == colours.primary
+    assert theme["primaryColor"] == colours.button
     assert theme["backgroundColor"] == colours.paper
     assert theme["secondaryBackgroundColor"] == colours.card
     assert theme["textColor"] == colours.ink
@@ -27,6 +27,8 @@ def test_every_text_colour_is_readable_on_paper_and_on_cards(colours: Palette) -
     for colour in (*texts, *colours.categories):
         assert contrast(colour, colours.paper) >= 4.5, colour
     assert contrast(colours.ink, colours.card) >= 7.0
+    assert contrast("#ffffff", colours.button) >= 4.5
+    assert contrast(colours.button, colours.paper) >= 3.0
 
 
 def test_page_is_closed_by_default_and_offline() -> None:
