@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from fake_studio import FakeStudio, install
+from page_driver import Open
 from streamlit.testing.v1 import AppTest
 
 MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
-
-Open = Callable[..., AppTest]
 
 
 @pytest.fixture
@@ -34,15 +32,3 @@ def open_page(studio: FakeStudio, monkeypatch: pytest.MonkeyPatch) -> Open:
         return app.run()
 
     return opened
-
-
-def words(app: AppTest) -> str:
-    """All text a page shows, for looking up sentences."""
-    kinds = ("header", "subheader", "markdown", "caption", "text", "info", "warning", "error")
-    more = ("success", "code", "button", "metric")
-    found = []
-    for kind in (*kinds, *more):
-        for element in app.get(kind):
-            found.append(str(getattr(element, "value", "") or ""))
-            found.append(str(getattr(element, "label", "") or ""))
-    return "\n".join(found)

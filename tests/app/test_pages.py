@@ -1,8 +1,8 @@
 """Every page in every designed state: it says what is so, what next, and never breaks."""
 
 import pytest
-from conftest import Open, words
 from fake_studio import SCENARIOS, SEARCH_ID, FakeStudio
+from page_driver import Open, words
 
 PAGES = ("home", "model", "patterns", "search", "front", "candidate", "devices", "deploy")
 
