@@ -30,10 +30,15 @@ def import_model(
     """Say whether an ONNX model can be compiled, list its layers, or all that stands against it."""
     from codegen.errors import ImportRefusedError
     from codegen.exchange.onnx_importer import import_onnx, inspect_onnx
+    from codegen.exchange.report import SupportReport
 
-    report = inspect_onnx(model, name=model.stem)
-    if json_target is not None:
-        _write(json.dumps(report.to_json(), indent=2) + "\n", json_target)
+    try:
+        report = inspect_onnx(model, name=model.stem)
+    except ImportRefusedError as error:
+        unread = SupportReport(False, 0, (), 0, 0, reason=str(error))
+        _write(unread, json_target)
+        raise
+    _write(report, json_target)
     if not report.supported:
         for line in _problems(report):
             print(line, file=sys.stderr)
@@ -99,8 +104,9 @@ def _plain(name: str) -> str:
     return name if name.isprintable() and len(name) <= 80 else ascii(name[:80])
 
 
-def _write(text: str, target: str) -> None:
+def _write(report: SupportReport, target: str | None) -> None:
+    text = json.dumps(report.to_json(), indent=2) + "\n"
     if target == "-":
         print(text, end="")
-    else:
+    elif target is not None:
         Path(target).write_text(text, encoding="utf-8")

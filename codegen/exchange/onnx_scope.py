@@ -71,8 +71,11 @@ class Scope:
         """What the layer is called: by our own exporter, its weight, torch's scope or the file."""
         if node.name and node.name == node.output:
             return node.name
-        if weight is not None and weight.key is not None and weight.key.endswith(".weight"):
-            return weight.key.removesuffix(".weight")
+        key = weight.key if weight is not None and weight.key is not None else ""
+        owner = key.removesuffix(".weight")
+        # An exporter stores equal tensors once: the second layer must not take the first's name.
+        if owner != key and owner not in self._types:
+            return owner
         if node.op in _LAYERS and node.name.startswith("/") and node.name.count("/") > 1:
             return _torch_scope(node.name)
         return node.name or node.output or node.op.lower()

@@ -31,6 +31,7 @@ class SupportReport:
         unsupported: every node that cannot be taken, in the file's order.
         macs: multiply-accumulates of one dense run at batch 1, of the layers that were read.
         parameters: learnt values of those layers.
+        reason: why the file could not be read at all; empty where it could.
     """
 
     supported: bool
@@ -38,6 +39,7 @@ class SupportReport:
     unsupported: tuple[UnsupportedNode, ...]
     macs: int
     parameters: int
+    reason: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""

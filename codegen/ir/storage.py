@@ -16,13 +16,15 @@ from codegen.ir.verify import verify_graph
 from codegen.ir.weight import Weight
 
 _MASK = "mask::"
+_WEIGHT = "weight::"
+"""Stands before the keys that would be taken for something else: a stranger chose them."""
 
 
 def save_graph(graph: Graph, path: Path) -> None:
     """Write a graph so that a reader sees the old file or the whole new one."""
     arrays: dict[str, np.ndarray] = {}
     for key, weight in graph.weights.items():
-        arrays[key] = weight.values
+        arrays[_stored_name(key)] = weight.values
         if weight.mask is not None:
             arrays[_MASK + key] = weight.mask
     data = save(arrays, metadata={"graph": print_graph(graph)})
@@ -50,11 +52,16 @@ def load_graph(path: Path) -> Graph:
     if text is None:
         msg = f"{path.name} holds weights but no Punchcard graph"
         raise GraphError(msg)
-    weights = {
-        key: Weight(values, arrays.get(_MASK + key))
-        for key, values in arrays.items()
-        if not key.startswith(_MASK)
-    }
+    weights = {}
+    for stored, values in arrays.items():
+        if not stored.startswith(_MASK):
+            key = stored.removeprefix(_WEIGHT)
+            weights[key] = Weight(values, arrays.get(_MASK + key))
     graph = parse_graph(text, weights)
     verify_graph(graph)
     return graph
+
+
+def _stored_name(key: str) -> str:
+    special = key.startswith((_MASK, _WEIGHT)) or key == "__metadata__"
+    return _WEIGHT + key if special else key

@@ -1,0 +1,470 @@
+"""ONNX import: equal to onnxruntime on torch's own exports, clear refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from onnx import helper
+from onnx_files import export, model, one_node, run_onnx
+from torch import Tensor, nn
+
+from backend.models.graph_module import GraphModule
+from codegen.errors import ImportRefusedError
+from codegen.exchange.onnx_importer import HANDLERS, import_onnx, inspect_onnx
+from codegen.ir import Graph, verify_graph
+from codegen.ir.passes import optimize
+
+torch.set_num_threads(1)
+RNG = np.random.default_rng(0)
+
+
+def floats(*shape: int) -> np.ndarray:
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def assert_equal_to_onnxruntime(data: bytes, graph: Graph, batch: int = 1) -> None:
+    x = floats(batch, *graph.inputs[0][1].shape[1:])
+    expected = run_onnx(data, x)
+    for form in (graph, optimize(graph)):
+        with torch.inference_mode():
+            got = GraphModule(form).eval()(torch.from_numpy(x)).numpy()
+        assert got.shape == expected.shape
+        assert np.abs(got - expected).max() <= 1e-5 * max(1e-3, np.abs(expected).max())
+
+
+class Classic(nn.Module):
+    """Conv, norm, pool, a flatten by view, linear, dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 8, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(8)
+        self.pool = nn.MaxPool2d(3, 2, 1)
+        self.layer1 = nn.Sequential(nn.Conv2d(8, 6, 3, 2, 1, groups=2), nn.BatchNorm2d(6))
+        self.drop = nn.Dropout(0.3)
+        self.fc = nn.Linear(6 * 4 * 4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.pool(F.relu(self.bn1(self.conv1(x))))
+        x = F.leaky_relu(self.layer1(x), 0.2)
+        return self.fc(self.drop(x.view(x.size(0), -1)))
+
+
+class Residual(nn.Module):
+    """Additions, concatenation, every activation, means, scalars."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 3, padding=2, dilation=2)
+        self.scale = nn.Parameter(torch.rand(1, 4, 1, 1))
+        self.out = nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu6(self.a(x))
+        z = F.hardswish(self.b(y)) + y * self.scale
+        z = F.silu(z) - torch.sigmoid(y) * F.hardsigmoid(z) / 3.0
+        both = torch.cat([torch.tanh(z), 2.0 * y + 1.5], 1)
+        both = F.pad(both, (1, 2, 0, 1), value=0.25).clamp(-0.4, 0.9)
+        return F.softmax(self.out(both.mean((2, 3))), 1)
+
+
+class Pools(nn.Module):
+    """Every kind of pool, asymmetric padding, ceil mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pools = nn.ModuleList(
+            [
+                nn.MaxPool2d(3, 2, ceil_mode=True),
+                nn.AvgPool2d(3, 2, 1, count_include_pad=True),
+                nn.AvgPool2d(3, 2, 1, count_include_pad=False),
+                nn.AvgPool2d(2, 2),
+            ]
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = [pool(x) for pool in self.pools]
+        ends = [F.adaptive_avg_pool2d(m, 1) + F.adaptive_max_pool2d(m, 1) for m in maps]
+        return torch.cat([end.flatten(1) for end in ends], 1)
+
+
+class Shaped(nn.Module):
+    """Squeezes, reshapes by computed sizes, a linear layer by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(6, 4))
+        self.bias = nn.Parameter(torch.rand(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        x = x.reshape(n, 2, c // 2, h * w).reshape(n, c, h, w)
+        x = F.avg_pool2d(x, (5, 4)).squeeze(3).squeeze(2)
+        x = x.unsqueeze(-1).unsqueeze(-1).flatten(1)
+        return x @ self.weight + self.bias
+
+
+@dataclass(frozen=True)
+class Net:
+    name: str
+    make: Callable[[], nn.Module]
+    shape: tuple[int, ...]
+
+
+NETS = (
+    Net("classic", Classic, (3, 16, 16)),
+    Net("residual", Residual, (3, 7, 9)),
+    Net("pools", Pools, (2, 11, 14)),
+    Net("shaped", Shaped, (6, 5, 4)),
+)
+
+
+@pytest.mark.parametrize("net", NETS, ids=lambda net: net.name)
+@pytest.mark.parametrize("opset", [9, 11, 13, 17, 20])
+@pytest.mark.parametrize("dynamic_batch", [False, True], ids=["batch 1", "any batch"])
+def test_torch_exports_give_the_numbers_of_onnxruntime(
+    net: Net, opset: int, dynamic_batch: bool
+) -> None:
+    torch.manual_seed(0)
+    axes = {"input": {0: "n"}} if dynamic_batch else None
+    data = export(net.make(), net.shape, opset, dynamic_axes=axes)
+    assert_equal_to_onnxruntime(data, import_onnx(data, name=net.name), 3 if dynamic_batch else 1)
+
+
+def test_layers_carry_the_names_of_torch_modules() -> None:
+    for folding in (True, False):
+        data = export(Classic(), (3, 16, 16), do_constant_folding=folding)
+        graph = import_onnx(data, name="net")
+        layers = [node.name for node in graph.nodes if node.op in {"conv", "linear", "batch_norm"}]
+        norms = [] if folding else ["bn1", "layer1.1"]
+        assert sorted(layers) == sorted(["conv1", "layer1.0", "fc", *norms])
+        assert "layer1.0.weight" in graph.weights
+
+
+def test_equal_tensors_stored_once_do_not_rename_a_layer() -> None:
+    """torch stores the equal fresh norms of two layers once; both keep their own name."""
+    net = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), nn.ReLU(), nn.BatchNorm2d(3))
+    graph = import_onnx(export(net, (3, 4, 4), do_constant_folding=False), name="net")
+    assert [n.name for n in graph.nodes if n.op == "batch_norm"] == ["1", "3"]
+
+
+def test_gates_are_read_as_one_activation() -> None:
+    graph = import_onnx(export(Residual(), (3, 8, 8), 13), name="net")
+    ops = [node.op for node in graph.nodes]
+    assert {"silu", "hard_swish", "relu6"} <= set(ops)
+
+
+@dataclass(frozen=True)
+class Single:
+    name: str
+    make: Callable[[], onnx.ModelProto]
+
+
+SINGLES = (
+    Single(
+        "conv same upper",
+        lambda: one_node("Conv", {"w": floats(4, 3, 3, 2)}, auto_pad="SAME_UPPER", strides=[2, 2]),
+    ),
+    Single(
+        "conv same lower",
+        lambda: one_node("Conv", {"w": floats(4, 3, 2, 3)}, auto_pad="SAME_LOWER", strides=[3, 2]),
+    ),
+    Single("conv valid", lambda: one_node("Conv", {"w": floats(4, 3, 3, 3)}, auto_pad="VALID")),
+    Single(
+        "max pool same",
+        lambda: one_node("MaxPool", kernel_shape=[3, 3], auto_pad="SAME_UPPER"),
+    ),
+    Single(
+        "max pool asymmetric", lambda: one_node("MaxPool", kernel_shape=[3, 2], pads=[2, 1, 0, 1])
+    ),
+    Single(
+        "average pool asymmetric",
+        lambda: one_node(
+            "AveragePool", kernel_shape=[3, 3], pads=[0, 1, 2, 0], count_include_pad=1
+        ),
+    ),
+    Single("reduce mean axes input", lambda: one_node("ReduceMean", {"a": [-1, -2]}, opset=18)),
+    Single("reduce mean attribute", lambda: one_node("ReduceMean", axes=[2, 3], keepdims=0)),
+    Single("clip old", lambda: one_node("Clip", min=-0.5, max=0.25, opset=9)),
+    Single("clip open", lambda: one_node("Clip", {"low": np.float32(0.1)})),
+    Single("hard sigmoid default", lambda: one_node("HardSigmoid")),
+    Single("mul scalar", lambda: one_node("Mul", {"s": np.float32(3)})),
+    Single("div channel", lambda: one_node("Div", {"s": np.abs(floats(3, 1, 1)) + 1})),
+    Single(
+        "gemm scaled",
+        lambda: one_node(
+            "Gemm", {"w": floats(6, 4), "b": floats(1)}, alpha=0.5, beta=2.0, shape=(1, 6)
+        ),
+    ),
+    Single("softmax channels", lambda: one_node("Softmax", axis=1)),
+    Single(
+        "transpose of ones",
+        lambda: one_node("Transpose", perm=[0, 3, 1, 2], shape=(1, 3, 8, 1)),
+    ),
+    Single(
+        "pad of axes",
+        lambda: one_node("Pad", {"p": [1, 2], "v": np.float32(2), "a": [-1]}, opset=18),
+    ),
+    Single("pad old", lambda: one_node("Pad", pads=[0, 0, 1, 0, 0, 0, 0, 2], value=1.5, opset=9)),
+    Single("global max pool", lambda: one_node("GlobalMaxPool")),
+    Single("identity", lambda: one_node("Identity")),
+    Single("dropout", lambda: one_node("Dropout", {"ratio": np.float32(0.3)})),
+    Single("dropout old", lambda: one_node("Dropout", ratio=0.3, opset=9)),
+)
+
+
+@pytest.mark.parametrize("single", SINGLES, ids=lambda single: single.name)
+def test_single_operators_give_the_numbers_of_onnxruntime(single: Single) -> None:
+    data = single.make().SerializeToString()
+    assert_equal_to_onnxruntime(data, import_onnx(data, name="one"))
+
+
+def test_every_handler_is_reached_by_an_accepted_model() -> None:
+    """Keeps the table honest: no row that no test imports."""
+    seen = {"Cast", "Swish"}
+    for single in SINGLES:
+        seen.update(node.op_type for node in single.make().graph.node)
+    for net in NETS:
+        for opset in (9, 11, 13, 17):
+            data = export(net.make(), net.shape, opset, do_constant_folding=False)
+            seen.update(node.op_type for node in onnx.load_from_string(data).graph.node)
+    assert HANDLERS.keys() <= seen
+
+
+def test_a_newer_opset_swish_and_a_cast_are_read() -> None:
+    data = one_node("Swish", opset=24).SerializeToString()
+    assert [n.op for n in import_onnx(data, name="s").nodes] == ["silu"]
+    data = one_node("Cast", to=1).SerializeToString()
+    assert [n.op for n in import_onnx(data, name="s").nodes] == ["identity"]
+
+
+def test_a_bias_shared_with_another_reader_stays_an_addition() -> None:
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["m"]),
+        helper.make_node("Add", ["m", "b"], ["s"]),
+        helper.make_node("Mul", ["s", "m"], ["y"]),
+    ]
+    data = model(nodes, {"w": floats(6, 4), "b": floats(4)}, shape=("n", 6)).SerializeToString()
+    graph = import_onnx(data, name="m")
+    assert [node.op for node in graph.nodes] == ["linear", "constant", "add", "mul"]
+    assert_equal_to_onnxruntime(data, graph, 2)
+
+
+def test_nodes_the_output_does_not_need_are_left_out() -> None:
+    nodes = [
+        helper.make_node("Relu", ["x"], ["unused"]),
+        helper.make_node("Tanh", ["x"], ["y"]),
+    ]
+    graph = import_onnx(model(nodes).SerializeToString(), name="m")
+    assert [node.op for node in graph.nodes] == ["tanh"]
+
+
+# Refusals
+
+
+def refusal(source: bytes | Path) -> str:
+    with pytest.raises(ImportRefusedError) as caught:
+        import_onnx(source, name="model")
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "it is empty"),
+        (b"hello", "not an ONNX file"),
+        (b"PK\x03\x04rest", "ZIP archive"),
+        (b"\x80\x02}q\x00.", "pickle"),
+        (b"\x08\x08", "holds no graph"),
+        (b"\x08\x08\x3a\x7f", "cut off or damaged"),
+        (b"version https://git-lfs.github.com/spec/v1", "Git LFS"),
+    ],
+)
+def test_what_is_not_onnx_is_told_apart(data: bytes, words: str) -> None:
+    assert words in refusal(data)
+
+
+def test_a_file_cut_anywhere_is_refused() -> None:
+    data = export(Classic(), (3, 16, 16))
+    for length in range(0, len(data) - 1, max(1, len(data) // 300)):
+        refusal(data[:length])
+
+
+def test_an_absent_file_is_one_sentence(tmp_path: Path) -> None:
+    assert "absent.onnx cannot be read" in refusal(tmp_path / "absent.onnx")
+
+
+def test_all_unsupported_nodes_are_listed_at_once_with_hints() -> None:
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"], name="fine"),
+        helper.make_node("Gelu", ["a"], ["b"], name="first"),
+        helper.make_node("Relu", ["b"], ["c"], name="behind"),
+        helper.make_node("Resize", ["c", "", "s"], ["d"], name="second"),
+        helper.make_node("MyOp", ["d"], ["e"], name="third", domain="com.acme"),
+        helper.make_node("Softmax", ["a"], ["f"], name="fourth", axis=0),
+        helper.make_node("PRelu", ["e", "w"], ["y"]),
+    ]
+    tensors = {"w": floats(4, 3, 3, 3), "s": floats(4)}
+    data = model(nodes, tensors, opset=20).SerializeToString()
+    report = inspect_onnx(data)
+    assert not report.supported
+    assert [(item.node, item.op) for item in report.unsupported] == [
+        ("first", "Gelu"),
+        ("second", "Resize"),
+        ("third", "MyOp"),
+        ("fourth", "Softmax"),
+        ("y", "PRelu"),
+    ]
+    assert report.nodes == 7
+    assert report.macs == 4 * 3 * 9 * 36
+    assert report.parameters == 4 * 3 * 9
+    text = refusal(data)
+    assert "5 nodes not supported" in text
+    assert all(f"'{name}'" in text for name in ("first", "second", "third", "fourth", "y"))
+    assert "custom operators" in text
+    assert "upsampling" in text
+
+
+def test_a_supported_model_has_an_empty_report() -> None:
+    report = inspect_onnx(export(Classic(), (3, 16, 16)))
+    assert report.supported
+    assert report.unsupported == ()
+    assert report.to_json()["unsupported"] == []
+    assert report.parameters > 0
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        (("n", 3, "height", 8), "axis 2 ('height') of input 'x' is dynamic"),
+        (("n", 3, 8, None), "axis 3 of input 'x' is dynamic"),
+        ((1, 0, 8, 8), "axis 1 of input 'x' is dynamic"),
+        ((4, 3, 8, 8), "fixed batch of 4"),
+        ((1, 3, 100_000, 8), "larger than the limit"),
+        ((1, 3, 8, 8, 8), "has 5 axes"),
+    ],
+)
+def test_shapes_that_are_not_static_are_named(shape: tuple[Any, ...], words: str) -> None:
+    data = model([helper.make_node("Relu", ["x"], ["y"])], shape=shape).SerializeToString()
+    assert words in refusal(data)
+
+
+def test_external_data_are_refused_whether_the_file_exists_or_not(tmp_path: Path) -> None:
+    made = one_node("Conv", {"w": floats(4, 3, 3, 3)})
+    (tmp_path / "w.bin").write_bytes(b"\0" * 1000)
+    tensor = made.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", "w.bin"
+    path = tmp_path / "m.onnx"
+    path.write_bytes(made.SerializeToString())
+    assert "in other files (first 'w')" in refusal(path)
+
+
+def hostile(change: Callable[[onnx.ModelProto], object]) -> bytes:
+    made = one_node("Conv", {"w": floats(4, 3, 3, 3)}, strides=[1, 1])
+    change(made)
+    return made.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda m: m.graph.node[0].attribute[0].ints.__setitem__(0, 0), "strides"),
+        (lambda m: m.graph.node[0].attribute[0].ints.append(1), "strides"),
+        (lambda m: setattr(m.graph.node[0].attribute[0], "type", 1), "wrong type"),
+        (lambda m: m.graph.initializer[0].dims.__setitem__(0, 9), "damaged"),
+        (lambda m: m.graph.initializer[0].dims.__setitem__(0, -4), "impossible shape"),
+        (lambda m: m.graph.initializer[0].dims.__setitem__(0, 2**31 - 1), "the limit is"),
+        (lambda m: setattr(m.graph.initializer[0], "data_type", 8), "element type"),
+        (lambda m: m.graph.node[0].input.__setitem__(1, "nowhere"), "no earlier node makes"),
+        (lambda m: m.graph.node.extend([m.graph.node[0]]), "another node makes too"),
+        (lambda m: m.graph.output.add(name="second"), "2 outputs"),
+        (lambda m: m.graph.input.add(name="second"), "2 inputs"),
+        (lambda m: setattr(m.graph.output[0], "name", "w"), "does not depend on the picture"),
+        (lambda m: setattr(m.opset_import[0], "version", 3), "opset 3"),
+        (lambda m: setattr(m.opset_import[0], "version", 999), "opset 999"),
+        (lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", 7), "not float32"),
+        (lambda m: m.metadata_props.add(key="punchcard.classes", value="{"), "metadata"),
+        (lambda m: m.metadata_props.add(key="punchcard.preprocessing", value="[1]"), "metadata"),
+    ],
+)
+def test_forged_fields_are_refused_in_one_sentence(
+    change: Callable[[onnx.ModelProto], object], words: str
+) -> None:
+    assert words in refusal(hostile(change))
+
+
+def test_weights_that_are_not_finite_are_refused() -> None:
+    weight = floats(4, 3, 3, 3)
+    weight[0, 0, 0, 0] = np.nan
+    assert "not finite" in refusal(one_node("Conv", {"w": weight}).SerializeToString())
+
+
+def test_control_flow_is_refused_by_name() -> None:
+    body = helper.make_graph([helper.make_node("Relu", ["x"], ["z"])], "b", [], [])
+    node = helper.make_node("If", ["c"], ["y"], name="branch", then_branch=body, else_branch=body)
+    text = refusal(model([node], {"c": np.array(True)}).SerializeToString())
+    assert "'If' at 'branch'" in text
+    assert "control flow" in text
+
+
+def test_constants_that_explode_are_stopped_before_they_are_computed() -> None:
+    nodes = [helper.make_node("ConstantOfShape", ["s"], ["c"])]
+    data = model([*nodes, helper.make_node("Add", ["x", "c"], ["y"])], {"s": [2**20, 2**20]})
+    assert "too large" in refusal(data.SerializeToString())
+    doubling = [helper.make_node("Identity", ["w"], ["v0"])]
+    doubling += [
+        helper.make_node("Concat", [f"v{i}", f"v{i}"], [f"v{i + 1}"], axis=0) for i in range(60)
+    ]
+    last = helper.make_node("Add", ["x", "v60"], ["y"])
+    assert "too large" in refusal(model([*doubling, last], {"w": floats(9)}).SerializeToString())
+
+
+def test_too_many_nodes_are_refused() -> None:
+    nodes = [helper.make_node("Relu", ["x"], [f"y{i}"]) for i in range(5001)]
+    assert "5001 nodes, the limit is 5000" in refusal(model(nodes).SerializeToString())
+
+
+HOSTILE_NAMES = (
+    "*/ int x; /*",
+    '"; system("id"); //',
+    "a\nb",
+    "../../etc/passwd",
+    "$(id)",
+    "\u202etxt.exe",
+    "x" * 100_000,
+    "int",
+    "",
+    "mask::w",
+    "__metadata__",
+    "<script>alert(1)</script>",
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES, ids=lambda name: ascii(name[:20]))
+def test_hostile_names_are_kept_unique_and_stay_data(name: str, tmp_path: Path) -> None:
+    from codegen.ir.storage import load_graph, save_graph
+
+    nodes = [
+        helper.make_node("Conv", ["x", name or "w"], ["a"], name=name),
+        helper.make_node("Relu", ["a"], ["b"], name=name),
+        helper.make_node("Conv", ["b", name or "w"], ["y"], name=name),
+    ]
+    data = model(nodes, {name or "w": floats(3, 3, 1, 1)}).SerializeToString()
+    graph = import_onnx(data, name=name)
+    verify_graph(graph)
+    assert len({node.name for node in graph.nodes}) == 3
+    save_graph(graph, tmp_path / "g.safetensors")
+    assert load_graph(tmp_path / "g.safetensors") == graph
