@@ -10,7 +10,7 @@ from codegen.kernels.group_conv import GROUP_CONV
 from codegen.kernels.linear import LINEAR, LINEAR_WIDE
 from codegen.kernels.microkernel import Family
 from codegen.kernels.pointwise import BINARY, BROADCAST, SOFTMAX, UNARY
-from codegen.kernels.windows import GLOBAL_POOL, POOL, REPACK
+from codegen.kernels.windows import GLOBAL_POOL, POOL, REPACK, SPLIT
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
@@ -27,6 +27,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             POOL,
             GLOBAL_POOL,
             REPACK,
+            SPLIT,
         )
     }
 )

@@ -44,6 +44,25 @@ GLOBAL_POOL = Family(
     tiles=_ANY,
 )
 
+SPLIT = Family(
+    name="split",
+    unit="channels",
+    fields=(
+        Field("input", "const float *", "first element of the phase; whole vectors may be read"),
+        Field("output", "float *", "element (0, 0, 0); padding stays zero"),
+        Field("input_plane", "ptrdiff_t", "elements between planes"),
+        Field("input_row", "ptrdiff_t", "elements between the rows taken"),
+        Field("output_plane", "ptrdiff_t", "elements between planes"),
+        Field("output_row", "ptrdiff_t", "elements between rows"),
+        Field("height", "int", "rows taken"),
+        Field("zero_rows", "int", "rows of zeros behind them"),
+        Field("taken", "int", "columns taken"),
+        Field("width", "int", "columns written; those not taken become zero"),
+    ),
+    tiles=_ANY,
+)
+"""Every second column of planes, a vector at a time: the phases of a convolution of stride 2."""
+
 REPACK = Family(
     name="repack",
     unit="channels",

@@ -162,6 +162,39 @@ class LoweringContext:
             note=f"copy {source_layout.channels} planes of {height} x {width} {note}",
         )
 
+    def split(
+        self, source: Storage, target: Storage, phase: tuple[int, int], stride: tuple[int, int]
+    ) -> None:
+        """Copy one phase of stride 2 along rows: target (y, x) = source (y, x) * stride + phase.
+
+        The source lies in the arena, where whole vectors may be read behind its end.
+        """
+        held, layout = source.layout, target.layout
+        rows = -(-(held.height - phase[0]) // stride[0])
+        columns = -(-(held.width - phase[1]) // stride[1])
+        start = address(source)
+        self.emit(
+            "split",
+            {
+                "input": Address(
+                    start.space, start.base, start.elements + phase[0] * held.row + phase[1]
+                ),
+                "output": address(target),
+                "input_plane": held.plane,
+                "input_row": held.row * stride[0],
+                "output_plane": layout.plane,
+                "output_row": layout.row,
+                "height": rows,
+                "zero_rows": layout.height - rows,
+                "taken": columns,
+                "width": layout.width,
+            },
+            extent=held.channels,
+            reads=(source,),
+            writes=target,
+            note=f"phase {phase} of {held.channels} planes of {held.height} x {held.width}",
+        )
+
     def emit(
         self,
         family: str,

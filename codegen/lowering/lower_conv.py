@@ -58,9 +58,16 @@ def _source(context: LoweringContext, node: Node, taps: TapGeometry, spacing: Sp
     channels = held.layout.channels
     layout = planar(channels * len(taps.phases), taps.height, taps.width, spacing)
     phases = context.buffer(layout)
+    is_split = taps.stride[1] == 2 and held.layout.height * held.layout.width > 1
+    if is_split and held.space != "arena":
+        held = context.planar(name, context.spacing[name])
     for index, phase in enumerate(taps.phases):
         part = Storage("arena", phases.base, layout, index * channels * layout.plane)
-        context.copy(held, part, f"(phase {phase[0]}, {phase[1]})", start=phase, stride=taps.stride)
+        if is_split:
+            context.split(held, part, phase, taps.stride)
+        else:
+            note = f"(phase {phase[0]}, {phase[1]})"
+            context.copy(held, part, note, start=phase, stride=taps.stride)
     context.remembered(key, phases)
     return phases
 

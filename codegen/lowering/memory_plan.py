@@ -65,8 +65,8 @@ def plan_memory(program: Program, lanes: int) -> MemoryPlan:
         masks.append((mask, position, length))
         position += round_up(length, LINE_FLOATS)
     offsets = tuple(starts[slot_of[i]] if i in slot_of else 0 for i in range(len(program.buffers)))
-    # Room for at least one line keeps the arena's pointer valid.
-    return MemoryPlan(offsets, tuple(masks), max(position, LINE_FLOATS))
+    # Vectors may be read, never written, behind the last buffer.
+    return MemoryPlan(offsets, tuple(masks), position + 4 * LINE_FLOATS)
 
 
 def _choose(slots: list[_Slot], key: tuple[int, ...], size: int, free_at: int) -> int:

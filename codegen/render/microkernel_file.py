@@ -16,6 +16,7 @@ from codegen.render.depthwise_conv import render_depthwise_conv
 from codegen.render.group_conv import render_group_conv
 from codegen.render.linear import render_linear
 from codegen.render.pointwise import render_binary, render_broadcast, render_unary
+from codegen.render.split import render_split
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -44,6 +45,7 @@ BODIES: Mapping[str, Callable[[Microkernel], list[str]]] = MappingProxyType(
         "pool": _from_template,
         "global_pool": _from_template,
         "repack": _from_template,
+        "split": render_split,
     }
 )
 """Lines of a family's own functions."""
