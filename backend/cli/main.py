@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import sys
 import traceback
@@ -56,8 +55,6 @@ def build_app() -> typer.Typer:
         del show_version, debug  # the first ends in its callback; `main` looks for the second
 
     for name in COMMAND_GROUPS:
-        if importlib.util.find_spec(f"backend.cli.{name}") is None:  # DEVELOPMENT ONLY
-            continue
         importlib.import_module(f"backend.cli.{name}").register(app)
     return app
 
@@ -87,6 +84,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (PunchcardError, DeviceError) as error:
         return _fail(str(error), 1, is_debug)
     except typer.TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # `punchcard`, `punchcard devices`
+            print(error.format_message())
+            return 0
         return _fail(
             f"{error.format_message()} (punchcard --help lists what there is)", 1, is_debug
         )
@@ -101,7 +101,7 @@ def _unexpected(error: Exception) -> str:
         place = f" ({error.filename})" if error.filename else ""
         return f"The system refused: {error.strerror.lower()}{place}."
     return (
-        f"An error of the program itself, {type(error).__name__}: {reason}. "
+        f"An error of the program itself, {type(error).__name__} ({reason.rstrip('.')}). "
         "Run it again with --debug and report what it prints."
     )
 

@@ -16,7 +16,9 @@ def register(app: typer.Typer) -> None:
 
 
 def studio(
-    port: Annotated[int | None, typer.Option(help="Port of the page (default 8501).")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port of the page (default 8501).")
+    ] = None,
     with_worker: Annotated[
         bool, typer.Option("--with-worker", help="Run a worker beside the page.")
     ] = False,

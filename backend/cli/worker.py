@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from backend.jobs.launch import DEFAULT_KINDS
-
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -22,9 +20,10 @@ def worker(
         typer.Option(
             help="Registry of job kinds, MODULE:NAME; tests bring their own.", hidden=True
         ),
-    ] = DEFAULT_KINDS,
+    ] = "",
 ) -> None:
     """Run jobs until it is stopped; what it leaves unfinished is taken up again."""
+    from backend.jobs.launch import DEFAULT_KINDS
     from backend.jobs.log import open_log
     from backend.jobs.worker import Worker
     from backend.storage.database import open_database
@@ -33,7 +32,7 @@ def worker(
     settings = load_settings()
     database = open_database(settings)
     log = open_log(settings.logs / "worker.jsonl")
-    running = Worker(settings, database, log=log, kinds=kinds)
+    running = Worker(settings, database, log=log, kinds=kinds or DEFAULT_KINDS)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: running.stop())
     print(f"Worker {running.id} is ready; its jobs lie in {database.label}.", file=sys.stderr)

@@ -118,9 +118,8 @@ def _run_child(context: JobContext, upload: Path, folder: Path, name: str) -> No
 
 def _free_name(session: Session, wished: str, original: str) -> str:
     """The wished name, or one with a number where another model has it."""
-    known = dict(
-        session.execute(select(UploadedModel.name, UploadedModel.original_artifact)).tuples().all()
-    )
+    query = select(UploadedModel.name, UploadedModel.original_artifact)
+    known = {name: digest for name, digest in session.execute(query)}
     candidates = [wished, *(f"{wished}-{number}" for number in range(2, 10_000))]
     return next(
         name for name in candidates if name not in MODELS and known.get(name, original) == original

@@ -51,7 +51,7 @@ def list_deployments(limit: int = 200) -> tuple[DeploymentView, ...]:
         .limit(limit)
     )
     with open_database().read() as session:
-        return tuple(_view(*row) for row in session.execute(query).tuples())
+        return tuple(_view(*row) for row in session.execute(query))
 
 
 def _start(kind: str, candidate_id: str, device: str, request_id: str | None) -> str:

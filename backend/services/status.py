@@ -26,13 +26,8 @@ def worker_status() -> WorkerStatus:
     presence = latest_presence(database)
     counted = (JobState.RUNNING, JobState.QUEUED)
     with database.read() as session:
-        counts = dict(
-            session.execute(
-                select(Job.state, func.count()).where(Job.state.in_(counted)).group_by(Job.state)
-            )
-            .tuples()
-            .all()
-        )
+        query = select(Job.state, func.count()).where(Job.state.in_(counted)).group_by(Job.state)
+        counts = {state: count for state, count in session.execute(query)}
     return WorkerStatus(
         alive=presence.is_alive(settings.stale_s, now_s()),
         last_seen=to_datetime(presence.seen_at),
