@@ -88,8 +88,10 @@ def draw(view: PatternSetView, taken: list[str]) -> None:
     if view.coverage:
         st.caption("Under each pattern: its share of the net's kernels.")
     problems = [] if view.preset else patterns.validate_patterns(edited)
-    for problem in problems:
-        st.warning(problem, icon=":material/error:")
+    # A container of its own keeps the buttons below in their place when problems come and go.
+    with st.container():
+        for problem in problems:
+            st.warning(problem, icon=":material/error:")
     changed = tuple(edited) != tuple(view.patterns)
     with st.container(horizontal=True):
         if view.preset:
