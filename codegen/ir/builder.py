@@ -14,6 +14,9 @@ from codegen.ir.ops import OPS
 from codegen.ir.tensor import TensorType
 from codegen.ir.weight import Weight
 
+# What a shape rule meets in a damaged file: lists of a wrong length, wrong types, a stride of zero.
+_DAMAGE = (ValueError, TypeError, ArithmeticError, LookupError, AssertionError)
+
 
 def make_node(
     name: str,
@@ -57,6 +60,9 @@ def make_node(
         inferred = row.infer(types, {k: v for k, v in filled.items() if v is not None}, shapes)
     except GraphError as error:
         msg = f"node {name!r} ({op}): {error}"
+        raise GraphError(msg) from None
+    except _DAMAGE:
+        msg = f"node {name!r} ({op}): its attributes or weights {shapes} have impossible forms"
         raise GraphError(msg) from None
     return Node(
         name=name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from codegen.errors import GraphError
@@ -38,23 +38,22 @@ def parse_graph(text: str, weights: Mapping[str, Weight]) -> Graph:
         try:
             item = json.loads(rest)
             if word == "input":
-                inputs.append((item[0], TensorType.parse(item[1])))
+                inputs.append((_text(item[0]), TensorType.parse(_text(item[1]))))
             elif word == "node":
                 nodes.append(_read_node(item))
             else:
-                head[word] = item
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+                head[word] = _HEADS[word](item)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             msg = f"line {number} of the graph's text cannot be read: {error}"
             raise GraphError(msg) from None
-    pre = head.get("preprocessing")
     return Graph(
         name=head.get("name", ""),
         inputs=tuple(inputs),
-        outputs=tuple(head.get("outputs", ())),
+        outputs=head.get("outputs", ()),
         nodes=tuple(nodes),
         weights=weights,
-        preprocessing=Preprocessing(tuple(pre[0]), tuple(pre[1])) if pre else None,
-        classes=tuple(head.get("classes", ())),
+        preprocessing=head.get("preprocessing"),
+        classes=head.get("classes", ()),
     )
 
 
@@ -80,14 +79,53 @@ def _lines(graph: Graph) -> Iterator[str]:
 def _read_node(item: list[Any]) -> Node:
     name, op, inputs, attrs, weights, tensor_type = item
     return Node(
-        name=name,
-        op=op,
-        inputs=tuple(inputs),
-        type=TensorType.parse(tensor_type),
+        name=_text(name),
+        op=_text(op),
+        inputs=_texts(inputs),
+        type=TensorType.parse(_text(tensor_type)),
         attr_items=tuple(sorted((key, _read_attr(value)) for key, value in attrs.items())),
-        weight_items=tuple((role, key) for role, key, _ in weights),
+        weight_items=tuple((_text(role), _text(key)) for role, key, _ in weights),
     )
 
 
 def _read_attr(value: Any) -> AttrValue:  # noqa: ANN401 - JSON
-    return tuple(value) if isinstance(value, list) else value
+    if isinstance(value, list):
+        return _numbers(value)
+    if not isinstance(value, str | int | float):
+        msg = f"{value!r} is no attribute"
+        raise TypeError(msg)
+    return value
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - JSON
+    if not isinstance(value, str):
+        msg = f"{value!r} is no text"
+        raise TypeError(msg)
+    return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - JSON
+    if not isinstance(value, list):
+        msg = f"{value!r} is no list"
+        raise TypeError(msg)
+    return tuple(map(_text, value))
+
+
+def _numbers(value: Any) -> tuple[Any, ...]:  # noqa: ANN401 - JSON
+    if not isinstance(value, list) or not all(isinstance(item, int | float) for item in value):
+        msg = f"{value!r} is no list of numbers"
+        raise TypeError(msg)
+    return tuple(value)
+
+
+def _preprocessing(value: Any) -> Preprocessing:  # noqa: ANN401 - JSON
+    mean, std = value
+    return Preprocessing(_numbers(mean), _numbers(std))
+
+
+_HEADS: Mapping[str, Callable[[Any], Any]] = {
+    "name": _text,
+    "preprocessing": _preprocessing,
+    "classes": _texts,
+    "outputs": _texts,
+}
