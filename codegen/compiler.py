@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -14,27 +15,37 @@ from codegen.lowering.memory_plan import MemoryPlan, plan_memory
 from codegen.lowering.program import Program
 from codegen.render.microkernel_file import render_microkernel
 from codegen.render.model_file import render_header, render_model
+from codegen.schedules.schedule import Schedule
 from codegen.targets.target import Target
 
 VERSION = "0.1"
 
 
-def generate(graph: Graph, target: Target, *, threads: int = 1) -> SourceBundle:
+def generate(
+    graph: Graph,
+    target: Target,
+    *,
+    threads: int = 1,
+    schedules: Mapping[str, Schedule] | None = None,
+) -> SourceBundle:
     """Compile a graph; the same arguments give the same bytes.
 
     Args:
         graph: the network as trained or imported; it is optimised here.
         target: what to generate for.
         threads: how many threads a run of it should use by default.
+        schedules: fixes the schedules of some layers (a tuner's choice); by default all are
+            chosen by the cost model from the zeros found in the weights.
 
     Raises:
         GraphError: the graph breaks a rule, or an operand's shape cannot be compiled.
+        ScheduleError: a given schedule names a tile that the target does not have.
     """
-    program = lower(optimize(graph), target)
+    program = lower(optimize(graph), target, schedules)
     plan = plan_memory(program, target.vector_floats)
     microkernels = list(dict.fromkeys(step.microkernel for step in program.steps))
-    schedules = [layer.schedule.to_json() if layer.schedule else "" for layer in program.layers]
-    schedule_digest = hashlib.sha256("\n".join(schedules).encode()).hexdigest()
+    chosen = [layer.schedule.to_json() if layer.schedule else "" for layer in program.layers]
+    schedule_digest = hashlib.sha256("\n".join(chosen).encode()).hexdigest()
     model = render_model(
         program,
         plan,

@@ -19,3 +19,7 @@ class PlanError(PunchcardError):
 
 class ToolchainError(PunchcardError):
     """The C compiler is missing or failed; the message holds the log's first error."""
+
+
+class ScheduleError(PunchcardError):
+    """A schedule asks for a tile or an order that the target does not have."""

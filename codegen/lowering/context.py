@@ -25,8 +25,11 @@ from codegen.targets.target import Target
 class LoweringContext:
     """Collects the program; lowering functions ask it for values in the layout they need."""
 
-    def __init__(self, graph: Graph, target: Target) -> None:
+    def __init__(
+        self, graph: Graph, target: Target, schedules: Mapping[str, Schedule] | None = None
+    ) -> None:
         self.graph = graph
+        self._wanted = dict(schedules or {})
         self.target = target
         self.spacing: Mapping[str, Spacing] = plan_spacing(graph)
         self._blob = Blob()
@@ -57,6 +60,10 @@ class LoweringContext:
         """Tell how the current node's weights are stored."""
         index = self._layer()
         self._layers[index] = replace(self._layers[index], format=format_name, schedule=schedule)
+
+    def wanted(self, node: Node) -> Schedule | None:
+        """The schedule that the caller fixed for a node."""
+        return self._wanted.get(node.name)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of a value."""

@@ -27,6 +27,7 @@ from codegen.lowering.lower_shape import (
     lower_reshape,
 )
 from codegen.lowering.program import Program
+from codegen.schedules.schedule import Schedule
 from codegen.targets.target import Target
 
 LOWERINGS: Mapping[str, Callable[[LoweringContext, Node], None]] = MappingProxyType(
@@ -51,9 +52,9 @@ LOWERINGS: Mapping[str, Callable[[LoweringContext, Node], None]] = MappingProxyT
 )
 
 
-def lower(graph: Graph, target: Target) -> Program:
-    """Lower an optimised graph for a target."""
-    context = LoweringContext(graph, target)
+def lower(graph: Graph, target: Target, schedules: Mapping[str, Schedule] | None = None) -> Program:
+    """Lower an optimised graph for a target; `schedules` fixes those of some layers."""
+    context = LoweringContext(graph, target, schedules)
     for node in graph.nodes:
         context.begin(node)
         LOWERINGS[node.op](context, node)

@@ -101,7 +101,7 @@ def _emit_grouped(
     matrix = values.reshape(len(values), -1)
     groups = node.integer("groups")
     vectors = output.layout.vectors(context.lanes)
-    plan = plan_groups(matrix != 0, groups, vectors, context.target)
+    plan = plan_groups(matrix != 0, groups, vectors, context.target, context.wanted(node))
     shared = _shared_arguments(context, node, source, residual, output)
     bias = conv_bias(context, node)
     for segment in plan.segments:

@@ -40,7 +40,7 @@ def lower_vector_conv(context: LoweringContext, node: Node) -> None:
 
 def _emit(context: LoweringContext, node: Node, weight: npt.NDArray[np.float32]) -> None:
     outputs = len(weight)
-    schedule = plan_linear(weight != 0, context.target)
+    schedule = context.wanted(node) or plan_linear(weight != 0, context.target)
     width = schedule.vectors * context.lanes
     packed = pack_column_blocks(weight, width)
     blocks = len(packed.starts) - 1

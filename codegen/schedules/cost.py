@@ -32,7 +32,14 @@ def offset_cycles(rows: int, vectors: int, lanes: int) -> float:
 
 
 def best_tiling(
-    *, rows: int, most_vectors: int, lanes: int, offsets: int, groups: int, vectors: int
+    *,
+    rows: int,
+    most_vectors: int,
+    lanes: int,
+    offsets: int,
+    groups: int,
+    vectors: int,
+    wanted: int | None = None,
 ) -> Tiling:
     """The tile width that takes the fewest cycles.
 
@@ -43,9 +50,10 @@ def best_tiling(
         offsets: offsets of all groups together.
         groups: number of groups.
         vectors: vectors of one plane.
+        wanted: take this width and no other.
     """
     found = Tiling(1, math.inf)
-    for width in range(1, most_vectors + 1):
+    for width in range(1, most_vectors + 1) if wanted is None else (wanted,):
         full, rest = divmod(vectors, width)
         cycles = full * _tile_cycles(rows, width, lanes, offsets, groups)
         if rest:

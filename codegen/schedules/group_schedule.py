@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from codegen.errors import ScheduleError
 from codegen.kernels.group_conv import GROUP_CONV
 from codegen.schedules.cost import best_tiling
 from codegen.schedules.schedule import Order, Schedule
@@ -35,30 +36,49 @@ class GroupPlan:
     cycles: float
 
 
-def plan_groups(used: BoolArray, conv_groups: int, vectors: int, target: Target) -> GroupPlan:
-    """The cheapest plan by the cost model.
+def plan_groups(
+    used: BoolArray,
+    conv_groups: int,
+    vectors: int,
+    target: Target,
+    wanted: Schedule | None = None,
+) -> GroupPlan:
+    """The cheapest plan by the cost model, or the wanted one.
 
     Args:
         used: (filters, columns) where weights are not zero.
         conv_groups: groups of the convolution; filters of different ones share no column.
         vectors: vectors of one output plane.
         target: gives tiles and lanes.
+        wanted: a schedule to follow instead of choosing.
     """
     best: GroupPlan | None = None
     orders: list[tuple[Order, list[IntArray]]] = [("natural", _natural(len(used), conv_groups))]
-    if not used.all():
+    if not used.all() or (wanted is not None and wanted.order == "sorted"):
         orders.append(("sorted", [_sorted(used, part) for part in orders[0][1]]))
     for order, parts in orders:
+        if wanted is not None and wanted.order != order:
+            continue
         for rows, _ in GROUP_CONV.tiles[target.registers]:
-            plan = _plan(used, order, parts, rows, vectors, target)
+            if wanted is not None and wanted.rows != rows:
+                continue
+            plan = _plan(used, order, parts, rows, vectors, target, wanted)
             if best is None or plan.cycles < best.cycles:
                 best = plan
-    assert best is not None
+    if best is None:
+        msg = f"schedule {wanted} fits no tile of target {target.full_name}"
+        raise ScheduleError(msg)
     return best
 
 
 def _plan(
-    used: BoolArray, order: Order, parts: list[IntArray], rows: int, vectors: int, target: Target
+    used: BoolArray,
+    order: Order,
+    parts: list[IntArray],
+    rows: int,
+    vectors: int,
+    target: Target,
+    wanted: Schedule | None,
 ) -> GroupPlan:
     segments = []
     cycles = 0.0
@@ -74,6 +94,7 @@ def _plan(
             offsets=offsets,
             groups=groups,
             vectors=vectors,
+            wanted=None if wanted is None else min(wanted.vectors, most),
         )
         segments.append(Segment(count, tiling.vectors, filters))
         cycles += tiling.cycles

@@ -24,7 +24,7 @@ static void divide(const punchcard_pool *layer, float *output, int oy) {
     const int start = ox * layer->stride_x - layer->left;
     const int width =
         counted(start, layer->kernel_x, layer->input_width, layer->right, layer->counts_padding);
-    output[ox] /= (float)(rows * width);
+    output[ox] /= (float)(rows > 0 && width > 0 ? rows * width : 1);
   }
 }
 

@@ -1,0 +1,82 @@
+"""Packing and unpacking give back every weight, at exactly the size that was told."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codegen.formats.blob import ALIGNMENT, Blob
+from codegen.formats.column_blocks import pack_column_blocks, unpack_column_blocks
+from codegen.formats.grouped import pack_grouped, unpack_grouped
+
+_seeds = st.integers(0, 2**16)
+_kept = st.sampled_from((0.0, 0.1, 0.5, 1.0))
+
+
+def _matrix(rows: int, columns: int, kept: float, seed: int) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    values = random.standard_normal((rows, columns)).astype(np.float32)
+    return np.where(random.random((rows, columns)) < kept, values, np.float32(0))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    groups=st.integers(1, 5),
+    width=st.sampled_from((1, 2, 4, 8)),
+    columns=st.integers(1, 40),
+    kept=_kept,
+    seed=_seeds,
+)
+def test_grouped_weights_round_trip(
+    groups: int, width: int, columns: int, kept: float, seed: int
+) -> None:
+    matrix = _matrix(groups * width, columns, kept, seed)
+    order = np.random.default_rng(seed).permutation(groups * width).astype(np.int32)
+    packed = pack_grouped(matrix, order, width)
+    assert np.array_equal(unpack_grouped(packed, matrix.shape), matrix)
+    used = int((matrix[order].reshape(groups, width, columns) != 0).any(axis=1).sum())
+    assert packed.size_bytes == 4 * (groups * width + groups + 1 + used + used * width)
+    spans = zip(packed.starts[:-1], packed.starts[1:], strict=True)
+    assert all((np.diff(packed.columns[a:b]) > 0).all() for a, b in spans)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    outputs=st.integers(1, 70),
+    inputs=st.integers(1, 50),
+    width=st.sampled_from((4, 16, 64)),
+    kept=_kept,
+    seed=_seeds,
+)
+def test_column_blocks_round_trip(
+    outputs: int, inputs: int, width: int, kept: float, seed: int
+) -> None:
+    matrix = _matrix(outputs, inputs, kept, seed)
+    packed = pack_column_blocks(matrix, width)
+    assert np.array_equal(unpack_column_blocks(packed, matrix.shape), matrix)
+    rows = len(packed.indices)
+    assert packed.size_bytes == 4 * len(packed.starts) + 2 * rows + 4 * rows * width
+
+
+def test_long_indices_take_four_bytes() -> None:
+    matrix = np.zeros((1, 70000), dtype=np.float32)
+    matrix[0, 69999] = 1
+    packed = pack_column_blocks(matrix, 4)
+    assert not packed.is_short
+    assert packed.size_bytes == 8 + 4 + 16
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.integers(0, 300), max_size=8))
+def test_arrays_of_a_blob_are_aligned_and_equal_ones_stored_once(sizes: list[int]) -> None:
+    blob = Blob()
+    arrays = [np.arange(size, dtype=np.float32) for size in sizes]
+    starts = [blob.add(array) for array in arrays]
+    content = blob.to_bytes()
+    assert len(content) % ALIGNMENT == 0
+    for start, array in zip(starts, arrays, strict=True):
+        assert start % ALIGNMENT == 0
+        assert content[start : start + array.nbytes] == array.tobytes()
+    assert [blob.add(array) for array in arrays] == starts
+    assert len(blob.to_bytes()) == len(content)
