@@ -9,7 +9,7 @@ Layout beneath the base folder: ``releases/<id>/``, the link ``current`` to one 
 LOCK = """
 mkdir -p "$1/releases" && cd "$1" || { echo "@lock failed $1"; exit 0; }
 command -v flock >/dev/null 2>&1 || { echo "@lock none"; cat >/dev/null; exit 0; }
-exec 9>.lock
+exec 9>>.lock
 n=0
 until flock -n 9; do
   n=$((n + 1)); [ "$n" -gt "$2" ] && { echo "@lock busy"; exit 0; }

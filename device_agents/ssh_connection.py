@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import paramiko
 from paramiko.pkey import UnknownKeyType
@@ -144,6 +145,12 @@ class SshConnection:
         except BaseException:
             self.close()
             raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def run(self, argv: Sequence[str], seconds: float) -> Reply:
         """Run a command to its end; output beyond a limit is dropped, never stored."""
