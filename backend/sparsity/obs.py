@@ -45,7 +45,10 @@ def obs_scores(
         index = _best_patterns(inverse, weights, structure)
         size = structure.alternatives.shape[1]
         keep = structure.unit_count * size / (int(structure.alternatives[0].sum()) * rate)
-    ranks = _eliminate(moments, index, structure.band, keep)  # (bands, units)
+    if keep < index.shape[1]:
+        ranks = _eliminate(moments, index, structure.band, keep)  # (bands, units)
+    else:
+        ranks = torch.ones(index.shape[:2])
     scores = torch.zeros(count, columns + index.shape[1] * index.shape[2])
     wide = ranks.unsqueeze(2).expand_as(index)
     scores.scatter_(1, index.flatten(1), wide.flatten(1))

@@ -10,7 +10,6 @@ import torch
 from backend.data.batches import normalise
 from backend.data.image_data import ImageData
 from backend.data.splits import split_validation
-from backend.sparsity.batch_norm import reestimate_batch_norm
 from backend.sparsity.calibration import calibrate
 from backend.sparsity.candidate import Candidate
 from backend.sparsity.patterns import PatternSet
@@ -82,7 +81,6 @@ def prune_by_plan(
     pixels = torch.from_numpy(data.train_images[indices[:CALIBRATION_IMAGES]])
     calibration = calibrate(graph, normalise(pixels, preprocessing_of(graph)))
     pruned = repair(graph, candidate, calibration=calibration, pattern_sets=pattern_sets)
-    pruned = reestimate_batch_norm(pruned, calibration.images)
     repaired = evaluate(pruned, data.test_images, data.test_labels)
     tuned = fine_tune(
         pruned,

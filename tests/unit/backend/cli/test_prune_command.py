@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from backend.cli.prune import register
+from codegen.errors import PlanError, PunchcardError
+from codegen.exchange.onnx_importer import import_onnx
+from codegen.ir.storage import save_graph
+from tests.fixtures.image_sets import bars, small_net
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    data = bars(600)
+    np.savez(
+        tmp_path / "bars.npz",
+        train_images=data.train_images,
+        train_labels=data.train_labels,
+        test_images=data.test_images,
+        test_labels=data.test_labels,
+    )
+    save_graph(small_net(data), tmp_path / "small.safetensors")
+    return tmp_path
+
+
+def prune(folder: Path, plan: str, *more: str) -> None:
+    app = typer.Typer()
+    register(app)
+    (folder / "plan.yaml").write_text(plan)
+    arguments = [str(folder / "small.safetensors"), "--plan", str(folder / "plan.yaml")]
+    arguments += ["--data", str(folder / "bars.npz"), "--out", str(folder / "out.onnx"), *more]
+    result = CliRunner().invoke(app, arguments)
+    if result.exception is not None:
+        raise result.exception
+
+
+def test_prune_writes_a_model_with_the_rates_it_reports(folder: Path) -> None:
+    report = folder / "report.json"
+    prune(
+        folder,
+        "default: {scheme: block_punched, rate: 2}\nlayers: {first: {scheme: dense}}",
+        "--json",
+        str(report),
+    )
+    told = json.loads(report.read_text())
+    rows = {row["name"]: row for row in told["layers"]}
+    graph = import_onnx(folder / "out.onnx", name="out")
+    for node in graph.nodes:
+        weight = graph.weight(node, "weight")
+        if node.name in rows and weight is not None:
+            assert weight.nonzeros == rows[node.name]["kept"], node.name
+    assert rows["middle"]["achieved"] == 2.0
+    assert rows["first"]["achieved"] == 1.0
+    assert told["tuned"]["count"] == 200
+    assert {"dense", "repaired", "rate"} <= told.keys()
+
+
+def test_a_wrong_plan_writes_nothing(folder: Path) -> None:
+    with pytest.raises(PlanError, match="did you mean 'middle'"):
+        prune(folder, "layers: {midle: {scheme: filter, rate: 2}}")
+    with pytest.raises(PunchcardError, match="does not exist"):
+        prune(folder, "layers: {}", "--out", str(folder / "none" / "out.onnx"))
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "bars.npz",
+        "plan.yaml",
+        "small.safetensors",
+    ]

@@ -1,0 +1,95 @@
+"""CONFIG.yaml: defaults, and one sentence for each thing that can be wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backend.config.search_file import (
+    ConfigError,
+    SearchConfig,
+    default_config,
+    load_config,
+    parse_config,
+    problems,
+)
+
+DESIGN_EXAMPLE = """
+model: resnet20            # zoo name or path of an ONNX file
+data: sample               # registered data set
+device: local
+sampler: punchcard         # or npas, tpe, nsga2, gp, random
+seed: 0
+budget: {trials: 24}       # and/or minutes, epochs
+constraints: {latency_ms: 5.0, accuracy: 0.9, size_bytes: 1000000}
+space: {schemes: [pattern, block_punched], rates: [2.25, 4, 8.1], filter_types: [conv3x3]}
+"""
+
+
+def test_the_example_of_the_design_is_valid(tmp_path: Path) -> None:
+    path = tmp_path / "CONFIG.yaml"
+    path.write_text(DESIGN_EXAMPLE)
+    config = load_config(path)
+    assert config.budget.trials == 24
+    assert config.constraints.latency_ms == 5.0
+    assert config.space == default_config().space
+
+
+def test_default_config_survives_its_own_json() -> None:
+    config = default_config()
+    assert SearchConfig.model_validate(config.model_dump(mode="json", exclude_none=True)) == config
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"modell": "resnet20"}, "modell is not a key"),
+        ({"budget": {"hours": 1}}, "budget.hours is not a key"),
+        ({"budget": {}}, "give trials, minutes or both"),
+        ({"budget": {"trials": 0}}, "budget.trials"),
+        ({"budget": {"minutes": float("nan")}}, "budget.minutes"),
+        ({"sampler": "npas"}, "not built yet; choose among punchcard"),
+        ({"sampler": "magic"}, "there is no sampler 'magic'"),
+        ({"space": {"schemes": ["magic"]}}, "there is no scheme 'magic'"),
+        ({"space": {"schemes": []}}, "at least one scheme"),
+        ({"space": {"rates": [1.0]}}, "space.rates"),
+        ({"space": {"filter_types": ["dw3x3"]}}, "'dw3x3' cannot be searched yet"),
+        ({"device": "../pi"}, "device"),
+        ({"constraints": {"accuracy": 92}}, "constraints.accuracy"),
+        ({"training": {"epochs": -1}}, "training.epochs"),
+        ({"seed": "x"}, "seed"),
+    ],
+)
+def test_each_wrong_value_is_one_sentence_that_names_its_key(
+    config: dict[str, object], words: str
+) -> None:
+    (problem,) = problems(config)
+    assert words in problem
+    assert "\n" not in problem
+    with pytest.raises(ConfigError, match="CONFIG.yaml: "):
+        parse_config(config, "CONFIG.yaml")
+
+
+def test_all_problems_are_told_at_once() -> None:
+    assert len(problems({"sampler": "magic", "seed": -1, "color": "red"})) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("budget: {trials: [", "is not YAML"),
+        ("- resnet20", "is a mapping"),
+        ("x" * (1 << 20) + "yy", "over 1 MiB"),
+    ],
+)
+def test_files_that_are_no_configuration_are_refused(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "CONFIG.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=words):
+        load_config(path)
+
+
+def test_missing_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        load_config(tmp_path / "absent.yaml")
