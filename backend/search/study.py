@@ -11,7 +11,7 @@ import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from backend.search.samplers.reseeded import draw_seed
@@ -56,7 +56,7 @@ class SearchStudy:
     """
 
     def __init__(
-        self, storage: RDBStorage, name: str, space: Space, sampler: BaseSampler, seed: int
+        self, storage: BaseStorage, name: str, space: Space, sampler: BaseSampler, seed: int
     ) -> None:
         self._space = space
         self._seed = seed

@@ -1,0 +1,54 @@
+"""An evaluator process whose tasks misbehave on request."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from backend.jobs.process import die_with_parent
+from backend.search.evaluator_main import Handler, serve
+from codegen.errors import GraphError
+
+
+def make_handlers(setup: Mapping[str, Any]) -> Mapping[str, Handler]:
+    print("libraries may print what they like")
+    return {
+        "echo": lambda payload: {**payload, **setup},
+        "refuse": refuse,
+        "break": lambda payload: {"never": 1 // len(payload)},
+        "die": die,
+        "child": child,
+    }
+
+
+def refuse(_payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    msg = "the layer 'x' is no layer"
+    raise GraphError(msg)
+
+
+def die(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    folder = Path(payload["folder"])
+    folder.mkdir(exist_ok=True)
+    deaths = len(list(folder.glob("death-*")))
+    if deaths < payload["times"]:
+        (folder / f"death-{deaths}").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"deaths": deaths}
+
+
+def child(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    (Path(payload["folder"]) / f"child-{process.pid}").touch()
+    time.sleep(600)
+    return {}
+
+
+if __name__ == "__main__":
+    die_with_parent(int(sys.argv[1]))
+    serve(make_handlers)
