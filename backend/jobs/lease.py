@@ -41,6 +41,7 @@ class LostRun:
     host: str | None
     pid: int | None
     pid_started_at: float | None
+    silent_s: float
 
 
 class LeaseTable:
@@ -185,17 +186,22 @@ class LeaseTable:
     def stale_runs(self) -> list[LostRun]:
         """Runs without a heartbeat for `stale_s`; only read."""
         with self._database.read() as session:
-            return [_lost_run(job) for job in session.scalars(self._stale())]
+            return [self._lost_run(job) for job in session.scalars(self._stale())]
 
-    def reclaim_stale(self) -> list[LostRun]:
-        """Take the lease of each stale run away and queue its job again."""
-        lost = []
+    def reclaim(self, lost: LostRun) -> bool:
+        """Take the lease of a stale run away and queue its job again.
+
+        Returns:
+            False where the run has given a sign of life, or another worker was first.
+        """
         with self._database.write() as session:
-            for job in session.scalars(self._stale()).all():
-                lost.append(_lost_run(job))
-                reason = f"no heartbeat for {self._stale_s:g} s"
-                self._interrupt(session, job, reason, crashed=True)
-        return lost
+            still = self._stale().where(Job.id == lost.job_id, Job.token == lost.token)
+            job = session.scalar(still)
+            if job is None:
+                return False
+            reason = f"no heartbeat for {self._clock() - (job.heartbeat_at or 0.0):.0f} s"
+            self._interrupt(session, job, reason, crashed=True)
+            return True
 
     def _stale(self) -> Select[Job]:
         limit = self._clock() - self._stale_s
@@ -207,7 +213,11 @@ class LeaseTable:
             Job.state == JobState.RUNNING, Job.host == host, Job.pid.is_not(None)
         )
         with self._database.read() as session:
-            return [_lost_run(job) for job in session.scalars(running)]
+            return [self._lost_run(job) for job in session.scalars(running)]
+
+    def _lost_run(self, job: Job) -> LostRun:
+        silent_s = self._clock() - (job.heartbeat_at or 0.0)
+        return LostRun(job.id, job.token, job.host, job.pid, job.pid_started_at, silent_s)
 
     def _interrupt(self, session: Session, job: Job, reason: str, *, crashed: bool) -> JobState:
         add_event(session, job.id, job.token, "interrupted", reason, clock=self._clock)
@@ -229,10 +239,6 @@ class LeaseTable:
         job.updated_at = self._clock()
         add_event(session, job.id, job.token, after, job.error or "", clock=self._clock)
         return after
-
-
-def _lost_run(job: Job) -> LostRun:
-    return LostRun(job.id, job.token, job.host, job.pid, job.pid_started_at)
 
 
 def _next_queued(lane: str, only_job: str | None) -> Select[Job]:

@@ -34,19 +34,30 @@ def started_at(pid: int) -> float | None:
 
     With the id it names a process for good: ids return, and clocks may jump.
     """
-    try:
-        line = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    state, *fields = line.rpartition(")")[2].split()
-    if state in "ZX":
-        return None
-    return int(fields[18]) / os.sysconf("SC_CLK_TCK")  # field 22 of proc(5)
+    return _read_stat(pid)[1]
 
 
 def is_running(pid: int, pid_started_at: float | None) -> bool:
     """Whether a process lives and is the one that began then."""
-    return started_at(pid) is not None and started_at(pid) == pid_started_at
+    began_at = started_at(pid)
+    return began_at is not None and began_at == pid_started_at
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process was stopped by a signal or a debugger."""
+    return _read_stat(pid)[0] in {"T", "t"}
+
+
+def _read_stat(pid: int) -> tuple[str, float | None]:
+    """State letter and start time of proc(5); an empty letter when the process is gone."""
+    try:
+        line = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return "", None
+    state, *fields = line.rpartition(")")[2].split()
+    if state in "ZX":
+        return state, None
+    return state, int(fields[18]) / os.sysconf("SC_CLK_TCK")  # field 22
 
 
 def kill_group(pid: int, pid_started_at: float | None) -> None:

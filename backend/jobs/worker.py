@@ -18,11 +18,14 @@ from backend.jobs.errors import FencedError
 from backend.jobs.launch import DEFAULT_KINDS, start_runner
 from backend.jobs.lease import Claim, LeaseTable, LostRun
 from backend.jobs.presence import announce, leave
-from backend.jobs.process import host_name, is_running, kill_group, started_at
+from backend.jobs.process import host_name, is_running, is_stopped, kill_group, started_at
 from backend.jobs.queue import new_id
 from backend.storage.database import Database
 from backend.storage.errors import StorageError
 from backend.storage.settings import Settings
+
+# A living runner on this machine may be silent this many times longer than one out of sight.
+_PATIENCE = 6
 
 
 @dataclass
@@ -204,16 +207,21 @@ class Worker:
             except FencedError:
                 continue
             self._log.warning("taken_back", job=lost.job_id, token=lost.token)
-        stale = self._leases.stale_runs()
-        if not stale:
-            return
-        for lost in stale:
-            # First end it: a process that was stopped inside a transaction holds SQLite's write
-            # lock until it is gone, and nobody could take its lease away.
+        for lost in self._leases.stale_runs():
             if lost.pid is not None and lost.host == host_name():
+                if self._is_only_slow(lost):
+                    continue
+                # First end it: a process that was stopped inside a transaction holds SQLite's
+                # write lock until it is gone, and nobody could take its lease away.
                 kill_group(lost.pid, lost.pid_started_at)
-        for lost in self._leases.reclaim_stale():
-            self._log.warning("taken_back", job=lost.job_id, token=lost.token)
+            if self._leases.reclaim(lost):
+                self._log.warning("taken_back", job=lost.job_id, token=lost.token)
+
+    def _is_only_slow(self, lost: LostRun) -> bool:
+        """A runner that we see alive gets more patience: the machine may be overloaded."""
+        assert lost.pid is not None
+        patience_s = _PATIENCE * self._settings.stale_s
+        return _is_alive(lost) and not is_stopped(lost.pid) and lost.silent_s < patience_s
 
 
 def _is_alive(lost: LostRun) -> bool:

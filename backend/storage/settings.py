@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     # A job whose runner is silent for `stale_s` is taken up again by a worker.
     heartbeat_s: float = Field(default=2.0, gt=0)
     stale_s: float = Field(default=10.0, gt=0)
-    poll_s: float = Field(default=0.25, gt=0)
+    poll_s: float = Field(default=0.5, gt=0)
     # TERM first; what is left of a job's process group gets KILL after this time.
     grace_s: float = Field(default=4.0, gt=0)
     short_jobs: int = Field(default=2, ge=1)

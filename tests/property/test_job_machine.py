@@ -151,10 +151,12 @@ class JobMachine(RuleBasedStateMachine):
             for job_id, job in self.expected.items()
             if job.state == "running" and job.beat_at < self.now - STALE_S
         }
-        assert {lost.job_id for lost in self.leases.stale_runs()} == stale
-        assert {lost.job_id for lost in self.leases.reclaim_stale()} == stale
-        for job_id in stale:
-            self.interrupt(self.expected[job_id], True)
+        found = self.leases.stale_runs()
+        assert {lost.job_id for lost in found} == stale
+        for lost in found:
+            assert self.leases.reclaim(lost)
+            assert not self.leases.reclaim(lost)
+            self.interrupt(self.expected[lost.job_id], True)
 
     def interrupt(self, job: Expected, crashed: bool) -> None:
         job.crashes += crashed
