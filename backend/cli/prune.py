@@ -48,12 +48,9 @@ def register(app: typer.Typer) -> None:
         candidate = load_plan(plan, graph)
 
         # torch is slow to import: mistakes are told before
-        import torch
-
         from backend.training.prune_by_plan import prune_by_plan
         from codegen.exchange.onnx_exporter import export_onnx
 
-        torch.set_num_threads(1)
         shown = {"phase": ""}
 
         def say(phase: str, done: int, total: int) -> None:

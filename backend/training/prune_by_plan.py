@@ -74,6 +74,8 @@ def prune_by_plan(
         if on_progress is not None:
             on_progress(phase, done, total)
 
+    # a second thread only spins where the machine is shared
+    torch.set_num_threads(1)
     say("measure the dense net")
     dense = evaluate(graph, data.test_images, data.test_labels)
     indices = split_validation(data).train_indices[:images]
