@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 KINDS = "tests.fault.job_kinds:KINDS"
 
 
-def wait_until(condition: Callable[[], bool], within_s: float = 30.0) -> None:
+def wait_until(condition: Callable[[], bool], within_s: float = 120.0) -> None:
     """Poll a condition; the limit is generous because the machine may be busy."""
     deadline = time.monotonic() + within_s
     while not condition():
