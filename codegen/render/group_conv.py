@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from codegen.kernels.microkernel import Microkernel
 from codegen.render.entry import entry_lines
+from codegen.render.wrapped import wrapped
 
 
 def render_group_conv(kernel: Microkernel) -> list[str]:
     """One function for each width of a tile, and the loop over tiles."""
     lines: list[str] = []
     for width in range(1, kernel.tile[1] + 1):
-        lines += [*_tile(kernel, width), ""]
+        lines += [*_finish(kernel, width), "", *_tile(kernel, width), ""]
     lines += entry_lines(kernel, ("layer->width > 0", "layer->groups > 0"))
     lines += [
         "  for (int ox = begin; ox < end; ox += layer->width) {",
@@ -22,6 +23,22 @@ def render_group_conv(kernel: Microkernel) -> list[str]:
         label = "default" if width == kernel.tile[1] else f"case {width}"
         lines += [f"      {label}:", f"        tile_{width}(layer, position);", "        break;"]
     return [*lines, "    }", "  }", "}"]
+
+
+def _finish(kernel: Microkernel, width: int) -> list[str]:
+    """The store of one filter: residual, activation, zeros outside the picture."""
+    sums = ", ".join(f"vector sum_{v}" for v in range(width))
+    sets = ", ".join(f"lanes set_{v}" for v in range(width))
+    added = "const float *residual, " if "add" in kernel.variant else ""
+    head = (
+        f"static inline void finish_{width}(float *output, {added}float alpha, {sums}, {sets}) {{"
+    )
+    lines = wrapped(head)
+    for v in range(width):
+        at = f" + {v * kernel.lanes}" if v else ""
+        value = f"sum_{v} + load(residual{at})" if added else f"sum_{v}"
+        lines.append(f"  store(output{at}, keep(activate({value}, alpha, 0.0f), set_{v}));")
+    return [*lines, "}"]
 
 
 def _tile(kernel: Microkernel, width: int) -> list[str]:
@@ -51,7 +68,7 @@ def _tile(kernel: Microkernel, width: int) -> list[str]:
     for r in range(rows):
         first = f"    vector sum_{r}_0 = broadcast(bias[{r}])"
         rest = "".join(f", sum_{r}_{v} = sum_{r}_0" for v in range(1, width))
-        lines += _wrapped(first + rest + ";")
+        lines += wrapped(first + rest + ";")
     lines += [
         "    for (int ic = 0; ic < count; ++ic) {",
         "      const float *x = input + offsets[ic];",
@@ -64,20 +81,12 @@ def _tile(kernel: Microkernel, width: int) -> list[str]:
             lines.append(f"      sum_{r}_{v} += weights[{r}] * x_{v};")
     lines += [f"      weights += {rows};", "    }", "    offsets += count;"]
     for r in range(rows):
-        for v in range(width):
-            at = f"planes[{r}]" + (f" + {v * kernel.lanes}" if v else "")
-            value = f"sum_{r}_{v} + load(residual + {at})" if adds else f"sum_{r}_{v}"
-            text = f"activate({value}, alpha, 0.0f)"
-            lines += _wrapped(f"    store(output + {at}, keep({text}, set_{v}));")
+        sums = ", ".join(f"sum_{r}_{v}" for v in range(width))
+        sets = ", ".join(f"set_{v}" for v in range(width))
+        added = f"residual + planes[{r}], " if adds else ""
+        call = f"finish_{width}(output + planes[{r}], {added}alpha, {sums}, {sets});"
+        lines += wrapped(f"    {call}")
     return [*lines, f"    bias += {rows};", f"    planes += {rows};", "  }", "}"]
 
 
 _STRUCT = "punchcard_conv_group"
-
-
-def _wrapped(line: str) -> list[str]:
-    """A line of at most 100 columns, or two."""
-    if len(line) <= 100:
-        return [line]
-    cut = line.rindex(", ", 0, 99) + 1
-    return [line[:cut], " " * 8 + line[cut + 1 :]]

@@ -17,6 +17,7 @@ from codegen.render.group_conv import render_group_conv
 from codegen.render.linear import render_linear
 from codegen.render.pointwise import render_binary, render_broadcast, render_unary
 from codegen.render.split import render_split
+from codegen.render.wrapped import wrapped
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -29,7 +30,8 @@ def read_template(name: str) -> str:
 
 def _from_template(kernel: Microkernel) -> list[str]:
     name = "-".join((kernel.family.replace("_", "-"), *kernel.variant))
-    return Template(read_template(f"{name}.c")).substitute(NAME=kernel.name).splitlines()
+    text = Template(read_template(f"{name}.c")).substitute(NAME=kernel.name)
+    return text.splitlines()
 
 
 BODIES: Mapping[str, Callable[[Microkernel], list[str]]] = MappingProxyType(
@@ -73,8 +75,8 @@ def render_microkernel(kernel: Microkernel) -> SourceFile:
     family = FAMILIES[kernel.family]
     lines = [
         f"/* Punchcard microkernel: {kernel.family.replace('_', ' ')}, {kernel.isa}, "
-        f"{kernel.lanes} lanes; begin and end count",
-        f" * {family.unit}. Generated; the text depends on nothing but this file's name. */",
+        f"{kernel.lanes} lanes. Generated; its text",
+        f" * depends on nothing but this file's name. Work is counted in {family.unit}. */",
     ]
     if kernel.family in _SCALAR:
         lines += ["#include <assert.h>", "#include <math.h>", "#include <stddef.h>"]
@@ -82,11 +84,12 @@ def render_microkernel(kernel: Microkernel) -> SourceFile:
     else:
         prelude = Template(read_template("prelude.c")).substitute(VECTOR_BYTES=4 * kernel.lanes)
         lines += ["#include <assert.h>", *prelude.splitlines(), ""]
-    lines += [*struct_lines(family), "", prototype(kernel) + ";", ""]
+    lines += [*struct_lines(family), "", *wrapped(f"{prototype(kernel)};"), ""]
     body = BODIES[kernel.family](kernel)
     if kernel.family not in _SCALAR:
         body = _with_functions(kernel, body)
-    return SourceFile(kernel.file_name, "\n".join([*lines, *body]) + "\n")
+    parts = [part for line in [*lines, *body] for part in wrapped(line)]
+    return SourceFile(kernel.file_name, "\n".join(parts) + "\n")
 
 
 def _with_functions(kernel: Microkernel, body: list[str]) -> list[str]:

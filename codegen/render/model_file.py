@@ -13,8 +13,8 @@ from codegen.lowering.memory_plan import MemoryPlan
 from codegen.lowering.program import Address, Argument, Mask, Packed, Program, Step
 from codegen.render.microkernel_file import prototype, read_template, struct_lines
 from codegen.render.weights_check import weights_check
+from codegen.render.wrapped import wrapped
 
-_WIDTH = 100
 _INCLUDES = (
     "#define _POSIX_C_SOURCE 200809L",
     "#include <assert.h>",
@@ -72,7 +72,9 @@ def _microkernel_lines(used: list[Microkernel]) -> list[str]:
     lines: list[str] = []
     for family in dict.fromkeys(kernel.family for kernel in used):
         lines += [*struct_lines(FAMILIES[family]), ""]
-        lines += [f"{prototype(k)};" for k in used if k.family == family]
+        for kernel in used:
+            if kernel.family == family:
+                lines += wrapped(f"{prototype(kernel)};")
         lines.append("")
     return lines
 
@@ -88,10 +90,8 @@ def _step_lines(index: int, step: Step, plan: MemoryPlan) -> list[str]:
     for name, value in step.arguments:
         lines.append(f"    .{name} = {_argument(value, types[name], plan)},")
     share = f"{step.extent} * part / parts, {step.extent} * (part + 1) / parts"
-    call = f"  {step.microkernel.name}(&layer, {share});"
-    if len(call) > _WIDTH:
-        call = f"  {step.microkernel.name}(\n      &layer, {share});"
-    return [*lines, "  };", *call.splitlines(), "}"]
+    call = wrapped(f"  {step.microkernel.name}(&layer, {share});")
+    return [*lines, "  };", *call, "}"]
 
 
 def _argument(value: Argument, type_name: str, plan: MemoryPlan) -> str:

@@ -20,7 +20,7 @@ typedef struct {
   size_t output_elements;
   size_t weights_bytes;   /* exact size of weights.bin */
   size_t arena_bytes;
-  uint64_t weights_check; /* FNV-1a 64 of weights.bin by words, in 1024 interleaved lanes */
+  uint64_t weights_check; /* FNV-1a of weights.bin by words, in 1024 lanes */
   int layers;             /* number of profiled steps; names are in manifest.json by index */
 } punchcard_info;
 

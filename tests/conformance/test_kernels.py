@@ -1,0 +1,158 @@
+"""Every tile of every microkernel family: tails, strides, padding, all sparsities, sanitizers."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from codegen.compiler import generate
+from codegen.ir import Graph, GraphBuilder
+from codegen.ir.ops import ACTIVATIONS
+from codegen.kernels.registry import FAMILIES
+from codegen.lowering.lower import lower
+from codegen.schedules.schedule import Schedule
+from codegen.targets.registry import TARGETS, cpu_features, load_target
+from codegen.targets.target import Target
+from codegen.toolchain.build import build
+from tests.fixtures import compiled_graph
+from tests.fixtures.random_layers import ConvCase, build_graph
+from tests.fixtures.toolchain import toolchain_cache
+
+_SPARSITIES = (0.0, 0.5, 0.9, 1.0)
+_SIZES = (1, 7, 9, 16, 33)
+
+
+def _runnable() -> list[Target]:
+    if platform.machine() != "x86_64":
+        return []
+    features = frozenset(cpu_features(Path("/proc/cpuinfo").read_text(encoding="utf-8")))
+    names = ("x86_64-avx512", "x86_64-avx2")
+    return [TARGETS[name] for name in names if TARGETS[name].runs_on(features)]
+
+
+_TILES = [
+    pytest.param(target, rows, vectors, id=f"{target.isa}-{rows}x{vectors}")
+    for target in _runnable()
+    for rows, vectors in FAMILIES["conv_group"].tiles[target.registers]
+]
+
+
+def _cases(rows: int) -> list[ConvCase]:
+    """Layers whose filters divide by the tile and ones that leave a rest."""
+    cases = []
+    for index, sparsity in enumerate(_SPARSITIES):
+        for size in _SIZES:
+            stride = (index % 3 + 1,) * 2
+            filters = rows * 2 + index
+            scheme = ("unstructured", "shared_pattern", "block")[index % 3]
+            cases.append(
+                ConvCase(
+                    channels=3,
+                    filters=filters,
+                    groups=1,
+                    size=(size, size + index),
+                    kernel=(3, 3),
+                    stride=stride,
+                    dilation=(1, 1),
+                    padding=(1, 1, 1, 1),
+                    activation="relu",
+                    has_bias=True,
+                    has_residual=False,
+                    scheme=scheme,
+                    sparsity=sparsity,
+                    seed=size,
+                )
+            )
+    return cases
+
+
+@pytest.mark.parametrize(("target", "rows", "vectors"), _TILES)
+def test_every_group_tile_equals_torch_under_sanitizers(
+    target: Target, rows: int, vectors: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = build_graph(list(_cases(rows)))
+    schedules = {name: Schedule("grouped", rows, vectors, "natural") for name in graph.outputs}
+    used = {
+        step.microkernel.tile
+        for step in lower(graph, target, schedules).steps
+        if step.microkernel.family == "conv_group"
+    }
+    assert (rows, vectors) in used
+
+    def generate_so(one: Graph, other: Target) -> object:
+        return generate(one, other, schedules=schedules)
+
+    monkeypatch.setattr(compiled_graph, "generate", generate_so)
+    inputs = compiled_graph.random_inputs(graph)
+    got = compiled_graph.run_compiled(graph, target, inputs, tmp_path, sanitize=True)
+    for one, other in zip(got, compiled_graph.run_torch(graph, inputs), strict=True):
+        assert compiled_graph.relative_error(one, other) <= 1e-4
+
+
+def _every_operation() -> Graph:
+    """One graph that needs a microkernel of every family, and every activation."""
+    builder = GraphBuilder("all", seed=5)
+    x = builder.input((1, 6, 13, 11))
+    outputs = [builder.add(name, x, name=f"unary_{name}") for name in ACTIVATIONS]
+    outputs.append(builder.add("clip", x, name="clip", low=0.5, high=2.0))
+    outputs += [builder.add(op, x, outputs[0], name=op) for op in ("add", "sub", "mul")]
+    gate = builder.add("global_average_pool", x, name="gate")
+    outputs += [builder.add(op, x, gate, name=f"gate_{op}") for op in ("mul", "div", "sub")]
+    outputs.append(builder.add("sub", gate, x, name="gate_swapped"))
+    row = builder.constant(np.linspace(1, 2, 11), name="row")
+    outputs.append(builder.add("div", x, row, name="broadcast"))
+    outputs.append(builder.conv(x, 9, 3, name="strided", stride=2, activation="relu"))
+    outputs.append(builder.conv(x, 6, 5, name="depthwise", groups=6))
+    outputs.append(builder.add("softmax", x, name="softmax", axis=1))
+    pool = {"kernel": (3, 2), "stride": (2, 2), "padding": (1, 1, 1, 1)}
+    outputs.append(builder.add("max_pool", x, name="max", **pool))
+    outputs.append(builder.add("average_pool", x, name="average", ceil_mode=True, **pool))
+    flat = builder.add("flatten", x, name="flat")
+    outputs.append(builder.linear(flat, 21, name="linear"))
+    return builder.build(*outputs)
+
+
+@pytest.mark.parametrize("name", ["aarch64-a76", "armv7-neon"])
+def test_every_family_builds_without_a_warning_for_other_processors(name: str) -> None:
+    target = load_target(name)
+    bundle = generate(_every_operation(), target)
+    binary = build(bundle, target, cache_dir=toolchain_cache())
+    assert binary.elf[:4] == b"\x7fELF"
+    assert "warning" not in binary.log
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_every_family_equals_torch_under_sanitizers(compiler: str, tmp_path: Path) -> None:
+    from codegen.toolchain.compiler import cc_compiler
+
+    graph = _every_operation()
+    inputs = compiled_graph.random_inputs(graph)
+    for target in _runnable()[:1]:
+        got = compiled_graph.run_compiled(
+            graph, target, inputs, tmp_path, sanitize=True, compiler=cc_compiler(compiler), repeat=2
+        )
+        wanted = compiled_graph.run_torch(graph, inputs)
+        for name, one, other in zip(graph.outputs, got, wanted, strict=True):
+            assert compiled_graph.relative_error(one, other) <= 2e-6, name
+
+
+def test_every_family_is_in_that_graph_or_needs_a_huge_layer() -> None:
+    target = load_target("x86_64-avx512")
+    used = {step.microkernel.family for step in lower(_every_operation(), target).steps}
+    assert used == FAMILIES.keys() - {"linear_wide"}
+
+
+def test_layers_with_more_inputs_than_16_bits_count_take_the_wide_indices(tmp_path: Path) -> None:
+    builder = GraphBuilder("wide")
+    x = builder.input((1, 70000))
+    values = np.zeros((3, 70000), dtype=np.float32)
+    values[:, [0, 65535, 65536, 69999]] = np.arange(12).reshape(3, 4)
+    builder.add("linear", x, name="y", weights={"weight": builder.weight("w", values)})
+    graph = builder.build("y")
+    inputs = compiled_graph.random_inputs(graph)
+    for target in _runnable()[:1]:
+        got = compiled_graph.run_compiled(graph, target, inputs, tmp_path)
+        assert compiled_graph.relative_error(got[0], inputs[0] @ values.T) < 1e-6
