@@ -60,6 +60,7 @@ HANDLERS: dict[str, Handler] = {
     "MaxPool": layers.max_pool,
     "Mul": pointwise.arithmetic("mul"),
     "Pad": shapes.pad,
+    "ReduceMax": layers.reduce_max,
     "ReduceMean": layers.reduce_mean,
     "Relu": pointwise.activation("relu"),
     "Reshape": shapes.reshape,

@@ -188,13 +188,27 @@ def global_max_pool(scope: Scope, node: OnnxNode) -> Flow:
 
 def reduce_mean(scope: Scope, node: OnnxNode) -> Flow:
     """ReduceMean over height and width, as global average pool."""
-    x = node.flow(rank=4)
-    axes = node.list_at(1, "axes")
+    pooled = scope.add(scope.name_of(node), "global_average_pool", _picture_of(node))
+    return _without_picture(scope, node, pooled)
+
+
+def reduce_max(scope: Scope, node: OnnxNode) -> Flow:
+    """ReduceMax over height and width, as a pool of the picture's known size."""
+    x = _picture_of(node)
+    pooled = scope.add(scope.name_of(node), "max_pool", x, kernel=x.type.shape[2:])
+    return _without_picture(scope, node, pooled)
+
+
+def _picture_of(node: OnnxNode) -> Flow:
+    """The input of a reduction over exactly height and width."""
+    x, axes = node.flow(rank=4), node.list_at(1, "axes")
     if axes is None or sorted(axis % 4 for axis in axes) != [2, 3]:
-        msg = "only a mean over height and width is supported"
+        msg = "only reductions over height and width are supported"
         raise NodeRefusedError(msg)
-    name = scope.name_of(node)
-    pooled = scope.add(name, "global_average_pool", x)
+    return x
+
+
+def _without_picture(scope: Scope, node: OnnxNode, pooled: Flow) -> Flow:
     if node.integer("keepdims", 1):
         return pooled
-    return scope.add(f"{name}/flatten", "flatten", pooled)
+    return scope.add(f"{pooled.name}/flatten", "flatten", pooled)

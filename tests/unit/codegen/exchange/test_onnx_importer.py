@@ -193,6 +193,7 @@ SINGLES = (
     ),
     Single("reduce mean axes input", lambda: one_node("ReduceMean", {"a": [-1, -2]}, opset=18)),
     Single("reduce mean attribute", lambda: one_node("ReduceMean", axes=[2, 3], keepdims=0)),
+    Single("reduce max", lambda: one_node("ReduceMax", {"a": [2, 3]}, opset=18, keepdims=0)),
     Single("clip old", lambda: one_node("Clip", min=-0.5, max=0.25, opset=9)),
     Single("clip open", lambda: one_node("Clip", {"low": np.float32(0.1)})),
     Single("hard sigmoid default", lambda: one_node("HardSigmoid")),
