@@ -118,9 +118,7 @@ def write_package(
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())},
     }
     files[MANIFEST] = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
-    if folder.exists() and not (folder / MANIFEST).is_file() and not _is_empty(folder):
-        msg = f"{folder} exists and is not a package: name another folder, or remove it first"
-        raise PackageError(msg)
+    check_folder(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
@@ -133,6 +131,17 @@ def write_package(
         msg = f"package {folder} cannot be written: {error.strerror or error}"
         raise PackageError(msg) from error
     return Package.open(folder)
+
+
+def check_folder(folder: Path) -> None:
+    """Return when a package may be written there: nothing, an empty folder, or a package.
+
+    Raises:
+        PackageError: Something else stands there.
+    """
+    if folder.exists() and not (folder / MANIFEST).is_file() and not _is_empty(folder):
+        msg = f"{folder} exists and is not a package: name another folder, or remove it first"
+        raise PackageError(msg)
 
 
 def _files(

@@ -26,12 +26,14 @@ def compile_model(
 ) -> None:
     """Compile a model; zeros found in its weights decide which layers become sparse."""
     from backend.cli.progress import say
+    from codegen.package import check_folder
     from codegen.targets.registry import load_target
     from codegen.toolchain.compiler import cc_compiler
 
     # Mistakes in the options are told before anything slow begins.
     chosen = load_target(target)
     compiler = None if cc is None else cc_compiler(cc)
+    check_folder(out)
 
     from backend.devices.compilation import compile_graph
     from backend.models.zoo import load_model

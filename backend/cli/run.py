@@ -64,13 +64,15 @@ def run_package(
 
 
 def _read_input(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    import zipfile
+
     import numpy as np
 
     from codegen.errors import PunchcardError
 
     try:
         array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         msg = f"{path} is no .npy file of plain numbers ({error}): write it with numpy.save"
         raise PunchcardError(msg) from None
     if not isinstance(array, np.ndarray) or array.shape not in (shape, shape[1:]):
