@@ -89,3 +89,31 @@ def test_export_of_an_unknown_model_writes_nothing(
     assert main(["export", "resnet21", "--out", str(tmp_path / "o.onnx")]) == 1
     assert "resnet20" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_export_of_an_absent_trial_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", "no-such-search-7", "--out", str(tmp_path / "o.onnx")]) == 1
+    assert "no-such-search-7" in capsys.readouterr().err
+    assert list(tmp_path.glob("*.onnx")) == []
+
+
+def test_a_finished_trial_is_exported_with_its_zeros(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from backend.models.zoo import build_model
+    from backend.services import candidates
+    from codegen.ir import Weight
+    from codegen.ir.storage import save_graph
+
+    graph = build_model("resnet8", input_shape=(1, 8, 8), width=0.5)
+    weight = graph.weights["conv1.weight"].values
+    mask = np.random.default_rng(0).random(weight.shape) < 0.5
+    pruned = graph.with_weights({"conv1.weight": Weight(weight, mask)})
+    save_graph(pruned, tmp_path / "graph.safetensors")
+    monkeypatch.setattr(candidates, "candidate_folder", lambda trial: tmp_path)
+    out = tmp_path / "o.onnx"
+    assert main(["export", "a1b2-3", "--out", str(out)]) == 0
+    back = import_onnx(out, name="resnet8").weights["conv1.weight"].values
+    assert np.array_equal(back, np.where(mask, weight, 0))
