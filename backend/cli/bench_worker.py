@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import time
@@ -75,7 +76,7 @@ def _serve(connection: Connection, model: str, values: Array, core: int | None) 
     if core is not None:
         os.sched_setaffinity(0, {core})
     try:
-        import onnxruntime
+        onnxruntime: Any = importlib.import_module("onnxruntime")
     except ImportError:
         connection.send(
             {"error": "onnxruntime is not installed here: pip install -r requirements-dev.txt"}
