@@ -130,7 +130,7 @@ def _spread(view: CandidateView) -> str:
     if len(view.samples_ms) < 2:
         return ""
     quarters = statistics.quantiles(view.samples_ms, n=4)
-    return f", half of them between {quarters[0]:.2f} and {quarters[2]:.2f} ms"
+    return f", half of them between {quarters[0]:.3f} and {quarters[2]:.3f} ms"
 
 
 def layers_part(view: CandidateView) -> None:

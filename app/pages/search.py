@@ -12,7 +12,7 @@ from app.components.front_plot import front_plot
 from app.components.search_form import search_form
 from app.components.states import next_step, page_head
 from app.components.trial_table import trials_table
-from app.viewmodels.front import last_trials
+from app.viewmodels.front import last_trials, plottable
 from app.viewmodels.numbers import ago, times
 from app.viewmodels.progress import actions, is_alive, search_progress, state_badge
 from app.viewmodels.search_form import titles
@@ -127,7 +127,7 @@ def live_part(search_id: str, state_before: str) -> None:
                 "Finished candidates are kept. Mend what is named above, then resume.",
                 f"search {view.id}",
             )
-        if not view.trials and view.dense is None:
+        if not plottable(view.trials) and view.dense is None:
             st.info(
                 "No candidate has finished yet. The first one appears here as a point; "
                 "you may close this page, the search goes on."
@@ -135,8 +135,10 @@ def live_part(search_id: str, state_before: str) -> None:
                 else "This search ended before its first candidate.",
                 icon=":material/hourglass_empty:",
             )
+        else:
+            front_plot(view, key=f"live-front-{search_id}")
+        if not view.trials:
             return
-        front_plot(view, key=f"live-front-{search_id}")
         st.markdown("**Last candidates**")
         trials_table(last_trials(view.trials), key=f"live-table-{search_id}")
 

@@ -16,7 +16,7 @@ def points(difference: float | None) -> str:
     return NOTHING if difference is None else f"{100 * difference:+.2f} pt".replace("-", "−")
 
 
-def milliseconds(value_ms: float | None, decimals: int = 2) -> str:
+def milliseconds(value_ms: float | None, decimals: int = 3) -> str:
     """Return a latency in ms."""
     return NOTHING if value_ms is None else f"{value_ms:.{decimals}f} ms"
 

@@ -294,9 +294,13 @@ class FakeStudio:
         return [SearchSummary(**{name: getattr(view, name) for name in fields})]
 
     def get_search(self, search_id: str) -> SearchView:
-        state = {"working": "running", "failed": "failed"}.get(self.scenario, "done")
-        finished = {"working": 9, "failed": 0}.get(self.scenario, 24)
+        state = {"working": "running", "first": "running", "failed": "failed"}.get(
+            self.scenario, "done"
+        )
+        finished = {"working": 9, "failed": 0, "first": 0}.get(self.scenario, 24)
         rows = trials(finished)
+        if self.scenario == "first":
+            rows = (TrialRow(id=f"{SEARCH_ID}-0", number=0, state="running"),)
         front = tuple(row.id for row in rows if row.on_front)
         best = max((row.speedup or 0.0 for row in rows), default=None)
         dense = Point(
@@ -322,7 +326,7 @@ class FakeStudio:
             message="candidate 10: fine-tuning, epoch 1 of 1" if state == "running" else "",
             elapsed_s=312.0,
             eta_s=420.0,
-            dense=dense if rows else None,
+            dense=dense if finished else None,
             trials=rows,
             front=front,
             cancel_requested=False,

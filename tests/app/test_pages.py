@@ -102,6 +102,15 @@ def test_running_search_shows_progress_and_cancels_on_a_click(
     assert ("cancel_search", (SEARCH_ID,)) in studio.calls
 
 
+def test_search_without_a_first_result_draws_no_plot_but_says_what_comes(open_page: Open) -> None:
+    """An empty figure made plotly raise while the first candidate was in training."""
+    app = open_page("search", "first")
+    assert not app.exception
+    assert "No candidate has finished yet." in words(app)
+    assert not app.get("plotly_chart")
+    assert "running" in app.dataframe[0].value["state"].tolist()
+
+
 def test_unknown_search_in_the_address_is_said_and_another_is_shown(open_page: Open) -> None:
     app = open_page("search", search="gone")
     assert "No search has the id gone" in words(app)
@@ -165,7 +174,7 @@ def test_candidate_shows_its_numbers_against_the_dense_net(open_page: Open) -> N
     shown = {metric.label: metric for metric in app.metric}
     assert shown["Accuracy"].value == "90.81 %"
     assert shown["Accuracy"].delta == "-0.64 pt"
-    assert shown["Latency"].delta == "dense 6.40 ms"
+    assert shown["Latency"].delta == "dense 6.400 ms"
     assert shown["Speed-up"].value == "2.77×"
     assert "punchcard_f32_conv3x3_pattern" in words(app)
 

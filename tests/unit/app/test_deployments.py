@@ -66,7 +66,7 @@ SEARCH = SearchSummary(
 def test_verdict_says_what_changed_and_by_how_much_outputs_differ() -> None:
     assert "Release r1 is now the current one" in verdict(DONE)
     assert "2.0e-06" in verdict(DONE)
-    assert "2.50 ms" in verdict(DONE)
+    assert "2.500 ms" in verdict(DONE)
     assert "nothing changed" in verdict(replace(DONE, unchanged=True))
     assert "not checked" in verdict(replace(DONE, verified=False))
     assert verdict(replace(DONE, state="failed", error="no disk")) == "no disk"

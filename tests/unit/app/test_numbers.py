@@ -14,7 +14,7 @@ from app.viewmodels import numbers
         (numbers.percent(None), "–"),
         (numbers.points(-0.0064), "−0.64 pt"),
         (numbers.points(0.01), "+1.00 pt"),
-        (numbers.milliseconds(2.3149), "2.31 ms"),
+        (numbers.milliseconds(2.3149), "2.315 ms"),
         (numbers.times(2.25), "2.25×"),
         (numbers.count(10000), "10\u202f000"),
         (numbers.big(40_813_184), "40.81 M"),
