@@ -162,6 +162,7 @@ def test_second_search_takes_its_results_from_the_cache(fault_site: Site) -> Non
     assert all(trial.record["cached"] for trial in study.trials)
 
 
+@pytest.mark.slow  # 63 trials; the study's own end of a space is in tests/conformance
 def test_small_space_ends_the_search_before_its_budget(fault_site: Site) -> None:
     space = {"schemes": ["pattern"], "rates": [4.0]}  # 6 layers with two choices each
     search_id = start("punchcard", 100, space=space)
