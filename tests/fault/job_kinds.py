@@ -12,14 +12,11 @@ from typing import Any
 from backend.jobs.context import JobContext
 from backend.jobs.errors import CancelledError
 from backend.storage.tables import Evaluation
-from codegen.errors import PunchcardError
 
 KINDS = {
     "steps": "tests.fault.job_kinds:steps",
     "parent": "tests.fault.job_kinds:parent",
     "stubborn": "tests.fault.job_kinds:stubborn",
-    "refuse": "tests.fault.job_kinds:refuse",
-    "break": "tests.fault.job_kinds:break_down",
     "die": "tests.fault.job_kinds:die",
     "quick": "tests.fault.job_kinds:quick",
 }
@@ -69,21 +66,9 @@ def stubborn(context: JobContext) -> None:
         time.sleep(1)
 
 
-def refuse(context: JobContext) -> None:
-    """Fail as a user's error."""
-    msg = f"The file {context.payload['name']} is not a model: choose another."
-    raise PunchcardError(msg)
-
-
-def break_down(_context: JobContext) -> None:
-    """Fail as an error of the program."""
-    msg = "what nobody thought of"
-    raise RuntimeError(msg)
-
-
 def die(context: JobContext) -> None:
     """Die without a word, as a process that the system killed."""
-    acknowledge(Path(context.payload["folder"]) / "runs", str(context.token))
+    acknowledge(Path(context.payload["folder"]) / "runs", f"{context.job_id} died")
     os._exit(9)
 
 
