@@ -9,6 +9,7 @@ from codegen.kernels.depthwise_conv import DEPTHWISE_CONV
 from codegen.kernels.group_conv import GROUP_CONV
 from codegen.kernels.linear import LINEAR, LINEAR_WIDE
 from codegen.kernels.microkernel import Family
+from codegen.kernels.pattern_conv import PATTERN_CONV
 from codegen.kernels.pointwise import BINARY, BROADCAST, SOFTMAX, UNARY
 from codegen.kernels.windows import GLOBAL_POOL, POOL, REPACK, SPLIT
 
@@ -18,6 +19,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         for family in (
             GROUP_CONV,
             DEPTHWISE_CONV,
+            PATTERN_CONV,
             LINEAR,
             LINEAR_WIDE,
             UNARY,

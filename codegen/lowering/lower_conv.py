@@ -9,10 +9,12 @@ from codegen.formats.grouped import GroupedWeights, pack_grouped
 from codegen.ir.node import Node
 from codegen.kernels.depthwise_conv import DEPTHWISE_CONV
 from codegen.kernels.group_conv import GROUP_CONV
-from codegen.lowering.context import LoweringContext, address
+from codegen.lowering.context import LoweringContext
+from codegen.lowering.conv_arguments import conv_arguments, conv_bias
 from codegen.lowering.layout import Layout, Spacing, planar
 from codegen.lowering.lower_linear import lower_vector_conv
-from codegen.lowering.program import Argument, Mask, Storage
+from codegen.lowering.lower_pattern import emit_pattern
+from codegen.lowering.program import Storage
 from codegen.lowering.taps import TapGeometry, conv_taps
 from codegen.schedules.group_schedule import Segment, plan_groups
 
@@ -72,23 +74,6 @@ def _source(context: LoweringContext, node: Node, taps: TapGeometry, spacing: Sp
     return phases
 
 
-def _shared_arguments(
-    context: LoweringContext,
-    node: Node,
-    source: Storage,
-    residual: Storage | None,
-    output: Storage,
-) -> dict[str, Argument]:
-    layout = output.layout
-    return {
-        "input": address(source),
-        "residual": None if residual is None else address(residual),
-        "output": address(output),
-        "mask": Mask(layout.height, layout.width, layout.row),
-        "alpha": node.number("alpha"),
-    }
-
-
 def _emit_grouped(
     context: LoweringContext,
     node: Node,
@@ -101,8 +86,17 @@ def _emit_grouped(
     matrix = values.reshape(len(values), -1)
     groups = node.integer("groups")
     vectors = output.layout.vectors(context.lanes)
-    plan = plan_groups(matrix != 0, groups, vectors, context.target, context.wanted(node))
-    shared = _shared_arguments(context, node, source, residual, output)
+    wanted = context.wanted(node)
+    plan = plan_groups(
+        matrix != 0,
+        groups,
+        vectors,
+        context.target,
+        wanted if wanted is not None and wanted.format == "grouped" else None,
+    )
+    if groups == 1 and emit_pattern(context, node, taps, source, residual, output, plan.cycles):
+        return
+    shared = conv_arguments(context, node, source, residual, output)
     bias = conv_bias(context, node)
     for segment in plan.segments:
         packed = pack_grouped(matrix, segment.filters, segment.rows)
@@ -164,7 +158,7 @@ def _emit_depthwise(
     context.emit(
         "conv_depthwise",
         {
-            **_shared_arguments(context, node, source, residual, output),
+            **conv_arguments(context, node, source, residual, output),
             "offsets": context.pack(offsets, "int32_t"),
             "weights": context.pack(values, "float"),
             "bias": context.pack(conv_bias(context, node), "float"),
@@ -182,14 +176,6 @@ def _emit_depthwise(
         variant=() if residual is None else ("add",),
     )
     context.describe("depthwise")
-
-
-def conv_bias(context: LoweringContext, node: Node) -> FloatArray:
-    """Bias of a layer with weights; zeros where it has none."""
-    bias = context.graph.weight(node, "bias")
-    if bias is not None:
-        return bias.values
-    return np.zeros(len(context.graph.weights[node.weights["weight"]].values), dtype=np.float32)
 
 
 def _note(node: Node, values: FloatArray, segment: Segment, offsets: int) -> str:

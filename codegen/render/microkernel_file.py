@@ -15,6 +15,7 @@ from codegen.render.activations import activation_function
 from codegen.render.depthwise_conv import render_depthwise_conv
 from codegen.render.group_conv import render_group_conv
 from codegen.render.linear import render_linear
+from codegen.render.pattern_conv import render_pattern_conv
 from codegen.render.pointwise import render_binary, render_broadcast, render_unary
 from codegen.render.split import render_split
 from codegen.render.wrapped import wrapped
@@ -38,6 +39,7 @@ BODIES: Mapping[str, Callable[[Microkernel], list[str]]] = MappingProxyType(
     {
         "conv_group": render_group_conv,
         "conv_depthwise": render_depthwise_conv,
+        "conv_pattern": render_pattern_conv,
         "linear": render_linear,
         "linear_wide": render_linear,
         "unary": render_unary,

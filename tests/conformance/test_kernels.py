@@ -33,21 +33,26 @@ def _runnable() -> list[Target]:
     return [TARGETS[name] for name in names if TARGETS[name].runs_on(features)]
 
 
+_FORMATS = {"conv_group": "grouped", "conv_pattern": "pattern"}
 _TILES = [
-    pytest.param(target, rows, vectors, id=f"{target.isa}-{rows}x{vectors}")
+    pytest.param(
+        target, family, rows, vectors, id=f"{target.isa}-{_FORMATS[family]}-{rows}x{vectors}"
+    )
     for target in _runnable()
-    for rows, vectors in FAMILIES["conv_group"].tiles[target.registers]
+    for family in _FORMATS
+    for rows, vectors in FAMILIES[family].tiles[target.registers]
 ]
 
 
-def _cases(rows: int) -> list[ConvCase]:
+def _cases(family: str, rows: int) -> list[ConvCase]:
     """Layers whose filters divide by the tile and ones that leave a rest."""
     cases = []
     for index, sparsity in enumerate(_SPARSITIES):
         for size in _SIZES:
             stride = (index % 3 + 1,) * 2
             filters = rows * 2 + index
-            scheme = ("unstructured", "shared_pattern", "block")[index % 3]
+            schemes = ("unstructured", "shared_pattern", "block")
+            scheme = schemes[index % 3] if family == "conv_group" else "pattern"
             cases.append(
                 ConvCase(
                     channels=3,
@@ -69,16 +74,21 @@ def _cases(rows: int) -> list[ConvCase]:
     return cases
 
 
-@pytest.mark.parametrize(("target", "rows", "vectors"), _TILES)
-def test_every_group_tile_equals_torch_under_sanitizers(
-    target: Target, rows: int, vectors: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("target", "family", "rows", "vectors"), _TILES)
+def test_every_tile_equals_torch_under_sanitizers(
+    target: Target,
+    family: str,
+    rows: int,
+    vectors: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    graph = build_graph(list(_cases(rows)))
-    schedules = {name: Schedule("grouped", rows, vectors, "natural") for name in graph.outputs}
+    graph = build_graph(list(_cases(family, rows)))
+    schedules = {name: Schedule(_FORMATS[family], rows, vectors) for name in graph.outputs}
     used = {
         step.microkernel.tile
         for step in lower(graph, target, schedules).steps
-        if step.microkernel.family == "conv_group"
+        if step.microkernel.family == family
     }
     assert (rows, vectors) in used
 
@@ -106,6 +116,13 @@ def _every_operation() -> Graph:
     outputs.append(builder.add("div", x, row, name="broadcast"))
     outputs.append(builder.conv(x, 9, 3, name="strided", stride=2, activation="relu"))
     outputs.append(builder.conv(x, 6, 5, name="depthwise", groups=6))
+    weights = np.zeros((64, 64, 3, 3), dtype=np.float32)
+    weights[:, :, :2, :2] = np.random.default_rng(0).standard_normal((64, 64, 2, 2))
+    for index in range(64):
+        weights[index] = np.rot90(weights[index], index % 4, axes=(1, 2))
+    y = builder.conv(x, 64, 1, name="wide")
+    keys = {"weight": builder.weight("pattern.weight", weights)}
+    outputs.append(builder.add("conv", y, name="pattern", weights=keys, padding=(1, 1, 1, 1)))
     outputs.append(builder.add("softmax", x, name="softmax", axis=1))
     pool = {"kernel": (3, 2), "stride": (2, 2), "padding": (1, 1, 1, 1)}
     outputs.append(builder.add("max_pool", x, name="max", **pool))

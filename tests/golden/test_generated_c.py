@@ -11,9 +11,13 @@ import pytest
 from codegen.bundle import SourceBundle
 from codegen.compiler import generate
 from codegen.ir import Graph, GraphBuilder
+from codegen.schedules.schedule import Schedule
 from codegen.targets.registry import load_target
 
 _FOLDER = Path(__file__).parent
+
+# Patterns that eight filters share are grouped; told so, the same layer goes filter by filter.
+_SCHEDULES = {"fkw": {"layer": Schedule("pattern", 1, 2)}}
 
 
 def _graph(kind: str) -> Graph:
@@ -22,7 +26,7 @@ def _graph(kind: str) -> Graph:
     x = builder.input((1, 8, 14, 14))
     shape = (16, 8, 3, 3)
     values = (np.arange(np.prod(shape)) % 13 - 6.5).reshape(shape) / 8
-    if kind == "pattern":
+    if kind != "dense":
         patterns = np.array([[[1, 1, 0], [1, 1, 0], [0, 0, 0]], [[0, 0, 0], [0, 1, 1], [0, 1, 1]]])
         chosen = (np.arange(16)[:, None] // 8 + np.arange(8)[None, :]) % 2
         connected = (np.arange(16)[:, None] // 8 + np.arange(8)[None, :]) % 4 != 0
@@ -44,9 +48,9 @@ def _texts(bundle: SourceBundle) -> str:
 
 
 @pytest.mark.parametrize("target", ["x86_64-avx512", "aarch64-a76"])
-@pytest.mark.parametrize("kind", ["dense", "pattern"])
+@pytest.mark.parametrize("kind", ["dense", "pattern", "fkw"])
 def test_generated_c_is_as_expected(kind: str, target: str, request: pytest.FixtureRequest) -> None:
-    text = _texts(generate(_graph(kind), load_target(target)))
+    text = _texts(generate(_graph(kind), load_target(target), schedules=_SCHEDULES.get(kind)))
     path = _FOLDER / f"{kind}-layer-{target}.c.txt"
     # The option is known only when pytest is started on this folder or above with its conftest.
     if request.config.getoption("--update-golden", default=False):

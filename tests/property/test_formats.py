@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from codegen.formats.blob import ALIGNMENT, Blob
 from codegen.formats.column_blocks import pack_column_blocks, unpack_column_blocks
+from codegen.formats.fkw import is_packable, pack_fkw, unpack_fkw
 from codegen.formats.grouped import pack_grouped, unpack_grouped
 
 _seeds = st.integers(0, 2**16)
@@ -57,6 +58,38 @@ def test_column_blocks_round_trip(
     assert np.array_equal(unpack_column_blocks(packed, matrix.shape), matrix)
     rows = len(packed.indices)
     assert packed.size_bytes == 4 * len(packed.starts) + 2 * rows + 4 * rows * width
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    filters=st.integers(1, 20),
+    channels=st.integers(1, 6),
+    most=st.integers(0, 4),
+    block=st.sampled_from((1, 7, 96)),
+    seed=_seeds,
+)
+def test_fkw_round_trip(filters: int, channels: int, most: int, block: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    weight = random.standard_normal((filters, channels, 9)).astype(np.float32)
+    rank = random.random(weight.shape).argsort(axis=2)
+    weight[rank >= random.integers(0, most + 1, (filters, channels, 1))] = 0
+    assert is_packable(weight, 4)
+    blocks = pack_fkw(weight, 4, block)
+    assert np.array_equal(unpack_fkw(blocks, weight.shape), weight)
+    kernels = int((weight != 0).any(axis=2).sum())
+    runs = sum(len(item.runs) for item in blocks)
+    assert sum(item.size_bytes for item in blocks) == kernels * (2 + 16) + runs * 20
+    for item in blocks:
+        assert sum(count for _, _, count in item.runs) == len(item.filters)
+
+
+def test_a_kernel_with_fewer_weights_joins_the_pattern_that_covers_it() -> None:
+    weight = np.zeros((2, 1, 9), dtype=np.float32)
+    weight[0, 0, [0, 1, 3, 4]] = 1
+    weight[1, 0, [1, 4]] = 2
+    (block,) = pack_fkw(weight, 4, 96)
+    assert block.runs == ((0, (0, 1, 3, 4), 2),)
+    assert not is_packable(np.ones((1, 1, 9), dtype=np.float32), 4)
 
 
 def test_long_indices_take_four_bytes() -> None:

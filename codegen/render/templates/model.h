@@ -27,9 +27,11 @@ typedef struct {
 const punchcard_info *punchcard_get_info(void);
 
 /* The weights are not copied: they must stay valid and 64-byte aligned until punchcard_destroy. */
-int punchcard_create(punchcard_model **model, const void *weights, size_t weights_bytes, int threads);
+int punchcard_create(punchcard_model **model, const void *weights, size_t weights_bytes,
+                     int threads);
 int punchcard_run(punchcard_model *model, const float *input, float *output);
 /* As punchcard_run; adds the milliseconds of each layer to layer_ms[0 .. layers-1]. */
-int punchcard_run_profiled(punchcard_model *model, const float *input, float *output, double *layer_ms);
+int punchcard_run_profiled(punchcard_model *model, const float *input, float *output,
+                           double *layer_ms);
 void punchcard_destroy(punchcard_model *model);
 #endif

@@ -7,7 +7,8 @@ static void columns(const punchcard_pool *layer, int kx, int *from, int *to) {
   *to = *to < layer->output_width ? *to : layer->output_width;
 }
 
-static void take_larger(float *output, const float *input, int from, int to, int stride, int shift) {
+static void take_larger(float *output, const float *input, int from, int to, int stride,
+                        int shift) {
   if (stride == 1) {
     for (int ox = from; ox < to; ++ox) {
       output[ox] = output[ox] < input[ox - shift] ? input[ox - shift] : output[ox];
