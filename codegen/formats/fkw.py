@@ -45,8 +45,8 @@ class FkwBlock:
 
 def is_packable(weight: FloatArray, entries: int) -> bool:
     """Whether no kernel of (filters, channels, taps) has more weights than a pattern holds."""
-    counts = np.count_nonzero(weight, axis=2)
-    return bool(np.all(counts <= entries))
+    counts: npt.NDArray[np.intp] = np.count_nonzero(weight, axis=2)
+    return bool((counts <= entries).all())
 
 
 def pack_fkw(weight: FloatArray, entries: int, block: int) -> tuple[FkwBlock, ...]:
@@ -60,41 +60,47 @@ def pack_fkw(weight: FloatArray, entries: int, block: int) -> tuple[FkwBlock, ..
 def _pack_block(weight: FloatArray, entries: int, first: int) -> FkwBlock:
     taps = weight.shape[2]
     entries = min(entries, taps)
-    used = weight != 0
+    # One bit a tap: kernels with the same taps have the same code.
+    codes = (weight != 0).astype(np.int64) @ (1 << np.arange(taps, dtype=np.int64))
     runs: list[tuple[int, Pattern, int]] = []
-    filters: list[int] = []
+    filters: list[npt.NDArray[np.intp]] = []
     values: list[FloatArray] = []
     for channel in range(weight.shape[1]):
-        for pattern, members in _by_pattern(used[:, channel], entries):
+        for pattern, members in _by_pattern(codes[:, channel], entries):
             runs.append((channel, pattern, len(members)))
-            filters += members
+            filters.append(members)
             taken = weight[members, channel][:, list(pattern)]
             # A repeated last tap carries its weight once.
             for entry in range(1, entries):
                 if pattern[entry] == pattern[entry - 1]:
                     taken[:, entry] = 0
             values.append(taken)
-    stacked = np.concatenate(values) if values else np.zeros((0, entries))
+    if not runs:
+        nothing = np.zeros((0, entries), dtype=np.float32)
+        return FkwBlock(first, (), np.zeros(0, dtype=np.uint16), nothing)
     return FkwBlock(
-        first, tuple(runs), np.array(filters, dtype=np.uint16), stacked.astype(np.float32)
+        first,
+        tuple(runs),
+        np.concatenate(filters).astype(np.uint16),
+        np.concatenate(values).astype(np.float32),
     )
 
 
-def _by_pattern(used: npt.NDArray[np.bool_], entries: int) -> list[tuple[Pattern, list[int]]]:
+def _by_pattern(
+    codes: npt.NDArray[np.int64], entries: int
+) -> list[tuple[Pattern, npt.NDArray[np.intp]]]:
     """Filters by pattern; a kernel with fewer taps joins a fuller pattern that covers it."""
-    masks: dict[Pattern, list[int]] = {}
-    for index, row in enumerate(used):
-        taps = tuple(int(tap) for tap in np.flatnonzero(row))
-        if taps:
-            masks.setdefault(taps, []).append(index)
-    kept: dict[Pattern, list[int]] = {}
-    for taps in sorted(masks, key=lambda item: (-len(item), item)):
-        cover = next((other for other in kept if set(taps) <= set(other)), taps)
-        kept.setdefault(cover, []).extend(masks[taps])
-    return [
-        (taps + (taps[-1],) * (entries - len(taps)), sorted(members))
-        for taps, members in sorted(kept.items())
-    ]
+    kept: dict[int, list[int]] = {}
+    for code in sorted(np.unique(codes).tolist(), key=lambda item: (-item.bit_count(), item)):
+        if code:
+            cover = next((other for other in kept if code & other == code), code)
+            kept.setdefault(cover, []).append(code)
+    found = []
+    for cover, members in sorted(kept.items()):
+        taps = tuple(tap for tap in range(cover.bit_length()) if cover >> tap & 1)
+        pattern = taps + (taps[-1],) * (entries - len(taps))
+        found.append((pattern, np.flatnonzero(np.isin(codes, members))))
+    return found
 
 
 def unpack_fkw(blocks: tuple[FkwBlock, ...], shape: tuple[int, int, int]) -> FloatArray:
