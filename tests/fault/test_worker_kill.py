@@ -24,7 +24,7 @@ def submit_steps(site: Site, count: int, delay: float) -> str:
     return submit(site.database, "steps", payload, lane="search")
 
 
-@pytest.mark.parametrize("victim", ["worker", "runner"])
+@pytest.mark.parametrize("victim", ["worker", pytest.param("runner", marks=pytest.mark.slow)])
 def test_killed_job_goes_on_and_each_step_is_done_once(site: Site, victim: str) -> None:
     worker = site.start_worker()
     job_id = submit_steps(site, count=6, delay=0.1)
@@ -43,7 +43,9 @@ def test_killed_job_goes_on_and_each_step_is_done_once(site: Site, victim: str) 
     assert lines(site.folder / "acknowledged") == expected  # none lost, none doubled, in order
 
 
-@pytest.mark.parametrize("place", ["same machine", "other machine"])
+@pytest.mark.parametrize(
+    "place", [pytest.param("same machine", marks=pytest.mark.slow), "other machine"]
+)
 def test_stopped_runner_loses_its_lease_and_writes_nothing_more(site: Site, place: str) -> None:
     """SIGSTOP, lease lost, SIGCONT: the second run's results stand alone.
 
