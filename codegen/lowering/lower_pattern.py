@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-from codegen.formats.fkw import FkwBlock, is_packable, pack_fkw
+from codegen.formats.fkw import FkwBlock, count_runs, is_packable, pack_fkw
 from codegen.ir.node import Node
 from codegen.kernels.pattern_conv import ENTRIES, MOST_FILTERS, PATTERN_CONV
 from codegen.lowering.context import LoweringContext
@@ -31,19 +32,18 @@ def emit_pattern(
     values = context.graph.weights[node.weights["weight"]].values
     kernels = values.reshape(*values.shape[:2], -1)
     wanted = context.wanted(node)
-    if len(taps.taps) < ENTRIES or not is_packable(kernels, ENTRIES):
-        return False
-    blocks = pack_fkw(kernels, ENTRIES, MOST_FILTERS)
-    vectors = output.layout.vectors(context.lanes)
-    plan = plan_pattern(blocks, len(values), vectors, context.target)
-    schedule = plan.schedule
-    if wanted is None and plan.cycles >= cycles:
-        return False
     if wanted is not None and wanted.format != "pattern":
         return False
-    if wanted is not None:
-        schedule = wanted
-    starts = np.cumsum([0, *(len(block.runs) for block in blocks)])
+    if not is_packable(kernels, ENTRIES):
+        return False
+    vectors = output.layout.vectors(context.lanes)
+    runs, count = count_runs(kernels, ENTRIES, MOST_FILTERS)
+    plan = plan_pattern(runs, count, len(values), vectors, context.target)
+    if wanted is None and plan.cycles >= cycles:
+        return False
+    schedule = wanted or plan.schedule
+    blocks = pack_fkw(kernels, ENTRIES, MOST_FILTERS)
+    starts = np.cumsum([0, *(len(block.counts) for block in blocks)])
     context.emit(
         "conv_pattern",
         {
@@ -60,7 +60,7 @@ def emit_pattern(
         extent=vectors,
         reads=(source,) if residual is None else (source, residual),
         writes=output,
-        note=f"conv by patterns: {sum(len(b.filters) for b in blocks)} kernels, {starts[-1]} runs",
+        note=f"conv by patterns: {count} kernels in {runs} runs",
         activation=node.text("activation"),
         tile=PATTERN_CONV.tiles[context.target.registers][0],
         variant=() if residual is None else ("add",),
@@ -71,12 +71,11 @@ def emit_pattern(
 
 def _runs(
     blocks: tuple[FkwBlock, ...], taps: TapGeometry, source: Storage, channels: int
-) -> np.ndarray:
+) -> npt.NDArray[np.int32]:
     """(runs, 5): offsets of a pattern's taps in a channel, and its kernels."""
-    by_tap = [taps.offset(tap, 0, channels, source.layout) for tap in taps.taps]
-    rows = [
-        [*(channel * source.layout.plane + by_tap[tap] for tap in pattern), count]
-        for block in blocks
-        for channel, pattern, count in block.runs
-    ]
-    return np.array(rows, dtype=np.int32).reshape(-1, ENTRIES + 1)
+    by_tap = np.array([taps.offset(tap, 0, channels, source.layout) for tap in taps.taps])
+    rows = []
+    for block in blocks:
+        offsets = block.channels[:, None] * source.layout.plane + by_tap[block.taps]
+        rows.append(np.concatenate([offsets, block.counts[:, None]], axis=1))
+    return np.concatenate(rows).astype(np.int32)

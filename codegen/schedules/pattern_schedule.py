@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from codegen.formats.fkw import FkwBlock
 from codegen.kernels.pattern_conv import ENTRIES, PATTERN_CONV
 from codegen.lowering.layout import LINE_FLOATS
 from codegen.schedules.schedule import Schedule
@@ -26,18 +25,17 @@ class PatternPlan:
 
 
 def plan_pattern(
-    blocks: tuple[FkwBlock, ...], filters: int, vectors: int, target: Target
+    runs: int, kernels: int, filters: int, vectors: int, target: Target
 ) -> PatternPlan:
     """The cheapest tile width by the cost model.
 
     Args:
-        blocks: the packed weights.
+        runs: runs of kernels that share an input channel and a pattern.
+        kernels: kernels that are not empty.
         filters: filters of the layer.
         vectors: vectors of one output plane.
         target: gives tiles and lanes.
     """
-    runs = sum(len(block.runs) for block in blocks)
-    kernels = sum(len(block.filters) for block in blocks)
     loads = 1 + target.vector_floats / LINE_FLOATS
 
     def tile_cycles(width: int) -> float:

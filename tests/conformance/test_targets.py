@@ -7,16 +7,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.fixtures.arm_userland import arm_userland
-from tests.fixtures.packages import hand_package
-from tests.fixtures.sshd import tool
-from tests.fixtures.toolchain import toolchain_cache
 
 from backend.devices.compilation import compile_graph
 from backend.models.zoo import build_model
 from backend.storage.settings import load_settings
 from codegen.targets import TARGETS, load_target
 from codegen.targets.registry import cpu_features
+from tests.fixtures.arm_userland import arm_userland
+from tests.fixtures.packages import hand_package
+from tests.fixtures.sshd import tool
+from tests.fixtures.toolchain import toolchain_cache
 
 # QEMU's processor for each target; a wrong -mcpu dies there of an illegal instruction.
 _QEMU_CPU = {
@@ -60,6 +60,7 @@ def test_net_built_for_a_target_computes_what_torch_computes(name: str, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # musl is built from source, once per architecture
 @pytest.mark.parametrize(
     ("name", "qemu"),
     [("aarch64-a72+musl", "qemu-aarch64-static"), ("armv7-neon+musl", "qemu-arm-static")],

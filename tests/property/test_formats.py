@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from codegen.formats.blob import ALIGNMENT, Blob
 from codegen.formats.column_blocks import pack_column_blocks, unpack_column_blocks
-from codegen.formats.fkw import is_packable, pack_fkw, unpack_fkw
+from codegen.formats.fkw import count_runs, is_packable, pack_fkw, unpack_fkw
 from codegen.formats.grouped import pack_grouped, unpack_grouped
 
 _seeds = st.integers(0, 2**16)
@@ -77,10 +77,11 @@ def test_fkw_round_trip(filters: int, channels: int, most: int, block: int, seed
     blocks = pack_fkw(weight, 4, block)
     assert np.array_equal(unpack_fkw(blocks, weight.shape), weight)
     kernels = int((weight != 0).any(axis=2).sum())
-    runs = sum(len(item.runs) for item in blocks)
+    runs = sum(len(item.counts) for item in blocks)
+    assert count_runs(weight, 4, block) == (runs, kernels)
     assert sum(item.size_bytes for item in blocks) == kernels * (2 + 16) + runs * 20
     for item in blocks:
-        assert sum(count for _, _, count in item.runs) == len(item.filters)
+        assert item.counts.sum() == len(item.filters)
 
 
 def test_a_kernel_with_fewer_weights_joins_the_pattern_that_covers_it() -> None:
@@ -88,7 +89,8 @@ def test_a_kernel_with_fewer_weights_joins_the_pattern_that_covers_it() -> None:
     weight[0, 0, [0, 1, 3, 4]] = 1
     weight[1, 0, [1, 4]] = 2
     (block,) = pack_fkw(weight, 4, 96)
-    assert block.runs == ((0, (0, 1, 3, 4), 2),)
+    assert (block.channels.tolist(), block.counts.tolist()) == ([0], [2])
+    assert block.taps.tolist() == [[0, 1, 3, 4]]
     assert not is_packable(np.ones((1, 1, 9), dtype=np.float32), 4)
 
 
