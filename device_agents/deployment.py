@@ -161,8 +161,15 @@ class Deployment:
                 raise DeviceError(msg)
             self._script(scripts.OPEN, self._nonce, "yes" if is_locked else "no")
             files = [name for name in package.hashes if name != MANIFEST]
-            for name in files:
-                self._channel.put(package.folder / name, f"{incoming}/{name}")
+            try:
+                for name in files:
+                    self._channel.put(package.folder / name, f"{incoming}/{name}")
+            except CommandFailedError:
+                # A full disk: what was begun must not keep it full. After a lost connection the
+                # next deployment clears it.
+                with contextlib.suppress(DeviceError):
+                    self._script(scripts.REMOVE, f"incoming.{self._nonce}")
+                raise
             notes.append(f"{package.size_bytes} bytes")
         with self._log.step("digest"):
             self._compare(incoming, {name: package.hashes[name] for name in files})

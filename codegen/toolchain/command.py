@@ -51,7 +51,8 @@ def run_command(
         "LC_ALL": "C",
         "SOURCE_DATE_EPOCH": "0",
         "ZIG_GLOBAL_CACHE_DIR": str(zig_cache / "global"),
-        "ZIG_LOCAL_CACHE_DIR": str(zig_cache / "local"),
+        # Objects are kept by our own cache; zig's second copy goes with the working folder.
+        "ZIG_LOCAL_CACHE_DIR": str(folder / ".zig"),
     }
     try:
         process = subprocess.Popen(

@@ -90,6 +90,25 @@ def test_folder_that_holds_releases_stays_the_one(tmp_path: Path) -> None:
     assert facts.folder == str(tmp_path / "other")
 
 
+def test_folder_where_programs_may_not_run_is_passed_over(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    script = 'mount -t tmpfs -o noexec tmpfs "$HOME" && exec sh -c "$0" sh 1'
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(tmp_path)}
+    result = subprocess.run(
+        [*command, PROBE.read_text()],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    facts = parse_facts(result.stdout)
+    assert facts.refused_folders == (f"programs may not run: {home}",)
+    assert facts.folder
+    assert facts.folder != str(home)
+
+
 def test_missing_home_is_passed_over(tmp_path: Path) -> None:
     facts = parse_facts(probe(tmp_path / "absent", TMPDIR=str(tmp_path)))
     assert facts.folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from codegen.package import Package
 from device_agents.errors import CommandFailedError, DeviceError, DeviceTimeoutError, SelfTestError
+from device_agents.facts import DeviceFacts, parse_facts
 from device_agents.local_agent import LocalAgent, LocalChannel
 from device_agents.release import DEPLOY_STEPS, Step
 from tests.fixtures.packages import hand_package
@@ -198,3 +200,35 @@ def test_program_sees_nothing_of_our_environment(
 ) -> None:
     monkeypatch.setenv("SECRET_TOKEN", "canary")
     assert b"canary" not in LocalChannel(tmp_path).run(["env"], 5).output
+
+
+def test_disk_that_fills_during_the_upload_leaves_nothing_behind(
+    agent: LocalAgent, packages: list[Package], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = agent.deploy(packages[0].folder).id
+    copy = LocalChannel.put
+
+    def put(self: LocalChannel, source: Path, remote: str) -> None:
+        if source.name == "weights.bin":
+            msg = f"{remote} cannot be written: No space left on device"
+            raise CommandFailedError(msg)
+        copy(self, source, remote)
+
+    monkeypatch.setattr(LocalChannel, "put", put)
+    with pytest.raises(CommandFailedError, match="No space left"):
+        agent.deploy(packages[1].folder)
+    assert agent.test().id == good
+    base = tmp_path / "device" / "punchcard"
+    assert {path.name for path in base.iterdir()} == {".lock", "current", "history", "releases"}
+
+
+def test_device_with_too_little_space_is_told_before_anything_is_sent(
+    agent: LocalAgent, packages: list[Package], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tight(text: str) -> DeviceFacts:
+        return replace(parse_facts(text), folder_free_bytes=1000)
+
+    monkeypatch.setattr("device_agents.channel_agent.parse_facts", tight)
+    with pytest.raises(DeviceError, match="make room"):
+        agent.deploy(packages[0].folder)
+    assert not list((tmp_path / "device" / "punchcard" / "releases").iterdir())
