@@ -51,7 +51,7 @@ class SpaceConfig(_Section):
     """The menu every prunable layer chooses from; `dense` is always on it."""
 
     schemes: tuple[str, ...] = ("pattern", "block_punched")
-    rates: tuple[float, ...] = (2.25, 4.0, 8.1)
+    rates: tuple[float, ...] = (2.25, 3.0, 4.0, 6.0, 8.1)
     patterns: str = Field(default="natural-8", min_length=1, max_length=64)
     filter_types: tuple[str, ...] = ("conv3x3",)
 
@@ -96,8 +96,8 @@ class Training(_Section):
     """How each candidate and the dense baseline are trained and judged."""
 
     images: int = Field(default=4000, ge=0, le=10_000_000)
-    epochs: int = Field(default=1, ge=0, le=1000)
-    learning_rate: float = Field(default=0.02, gt=0, le=10)
+    epochs: int = Field(default=2, ge=0, le=1000)
+    learning_rate: float = Field(default=0.015, gt=0, le=10)
     batch: int = Field(default=64, ge=1, le=4096)
     distillation: bool = True
     repair_images: int = Field(default=512, ge=1, le=100_000)

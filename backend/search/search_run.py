@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -117,12 +116,18 @@ class SearchRun:
     # Proposing and evaluating
 
     def _begin_dense(self) -> None:
+        found = self._cached(Candidate()) if self._records.dense is None else None
+        if found is not None:
+            self._records.update(dense=found[0])
+        if self._records.dense is not None:
+            folder = self._context.settings.home / self._records.dense["folder"]
+            self._dense = _Ready(folder, read_evaluation(folder) or {})
+            self._know_dense(self._records.dense)
+            return
         folder = self._folder / DENSE
         evaluation = read_evaluation(folder)
         if evaluation is not None:
             self._dense = _Ready(folder, evaluation)
-            if self._records.dense is not None:
-                self._know_dense(self._records.dense)
             return
         payload = {"candidate": Candidate().to_json(), "folder": str(folder)}
         self._executor.submit(Task(DENSE, "evaluate", payload))
@@ -184,17 +189,30 @@ class SearchRun:
             raise SearchError(msg)
 
     def _complete_from_cache(self, proposal: Proposal) -> bool:
-        if not self._config.reuse:
+        found = None if self._records.dense is None else self._cached(proposal.candidate)
+        if found is None or self._records.dense is None:
             return False
-        found = self._records.cached(self._key(proposal.candidate))
-        if found is None:
-            return False
-        result, folder, search_id = found
-        if read_evaluation(self._context.settings.home / folder) is None:
-            return False  # its files were removed
+        record, search_id = found
         cached = search_id != self._records.search_id
-        self._complete(proposal, {**result, "cached": cached})
+        # The other search had its own baseline; what carries over is the speed-up.
+        reference_ms = self._records.dense["latency_ms"]
+        latency = {
+            "latency_ms": reference_ms / record["speedup"],
+            "dense_latency_ms": reference_ms,
+        }
+        self._complete(proposal, {**record, **latency, "cached": cached})
         return True
+
+    def _cached(self, candidate: Candidate) -> tuple[dict[str, Any], str | None] | None:
+        if not self._config.reuse:
+            return None
+        found = self._records.cached(self._key(candidate))
+        if found is None:
+            return None
+        record, folder, search_id = found
+        if read_evaluation(self._context.settings.home / folder) is None:
+            return None  # its files were removed
+        return record, search_id
 
     def _key(self, candidate: Candidate) -> str:
         digests = self._prepared.digests
@@ -265,6 +283,7 @@ class SearchRun:
         write_timing(item.folder, timing, check)
         if item.proposal is None:
             dense = dense_record(item.evaluation, timing, check, folder)
+            self._records.store(self._key(Candidate()), {}, dense, folder)
             self._records.update(dense=dense)
             self._know_dense(dense)
             return
@@ -272,7 +291,9 @@ class SearchRun:
             error = f"its outputs differ from torch by {check.max_relative_error:.1e} (relative)"
             self._fail(item.proposal, error)
             return
-        record = trial_record(item.evaluation, timing, check, folder)
+        assert self._records.dense is not None  # it stands first in the first batch
+        reference_ms = self._records.dense["latency_ms"]
+        record = trial_record(item.evaluation, timing, check, folder, reference_ms)
         candidate = item.proposal.candidate
         self._records.store(self._key(candidate), json.loads(candidate.to_json()), record, folder)
         self._complete(item.proposal, {**record, "cached": False})
@@ -315,11 +336,6 @@ class SearchRun:
             "best_speedup": max((record["speedup"] for record in finished), default=None),
             "front": ids,
         }
-        dense = self._records.dense
-        if dense is not None and finished:
-            # Every trial ran the dense net again beside itself: the median of those is steadier.
-            latency_ms = statistics.median(record["dense_latency_ms"] for record in finished)
-            changes["dense"] = {**dense, "latency_ms": latency_ms}
         self._records.update(**changes)
         return ids
 
@@ -347,7 +363,7 @@ class SearchRun:
             if point.number not in known
         }
         if self._records.dense is not None and "test_accuracy" not in self._records.dense:
-            todo[DENSE] = self._folder / DENSE
+            todo[DENSE] = home / self._records.dense["folder"]
         for name, folder in todo.items():
             self._executor.submit(Task(name, "score", {"folder": str(folder)}))
         left = len(todo)

@@ -19,6 +19,7 @@ from backend.search.samplers.reseeded import draw_seed
 
 SWEEP_SHARE = 0.6  # of the budget; the rest goes to mutations of what was measured
 MUTANTS = 64
+WORST_LOSS = 0.05  # of accuracy: nobody asks for a candidate that loses more
 Labels = dict[str, str]
 
 
@@ -86,7 +87,10 @@ class PunchcardSampler(BaseSampler):
         frontier = convex_frontier(damage, cost)
         fresh = [point for point in frontier if _key(point.labels) not in known]
         if fresh and len(tried) < SWEEP_SHARE * self._problem.budget:
-            return _farthest(fresh, tried, frontier, damage, cost)
+            useful = [point for point in frontier if point.damage <= WORST_LOSS]
+            wanted = [point for point in fresh if point.damage <= WORST_LOSS]
+            if wanted:
+                return _farthest(wanted, tried, useful, damage, cost)
         mutants = self._mutants(seen or [], random, known)
         pool = [_predict(labels, damage, cost) for labels in mutants] + fresh
         if not pool:
@@ -135,9 +139,10 @@ class PunchcardSampler(BaseSampler):
         """The point whose prediction adds the largest area to the measured front."""
         dense_accuracy = self._problem.dense_accuracy
         measured = [(t.latency_ms, t.accuracy) for t in seen]
-        # The dense net bounds the area: what is slower or loses over 10 points adds nothing.
+        # The dense net bounds the area: what is slower or loses too much adds nothing.
         slowest = max([self._problem.dense_latency_ms, *(ms for ms, _ in measured)])
-        worst = min([dense_accuracy - 0.1, *(accuracy for _, accuracy in measured)])
+        worst = dense_accuracy - WORST_LOSS
+        pool = sorted(pool, key=lambda point: point.damage)  # of equals, the least damage
         overhead = _overhead_ms(self._problem, seen)
         best, best_area = pool[0], -1.0
         for point in pool:

@@ -33,7 +33,8 @@ def test_the_example_of_the_design_is_valid(tmp_path: Path) -> None:
     config = load_config(path)
     assert config.budget.trials == 24
     assert config.constraints.latency_ms == 5.0
-    assert config.space == default_config().space
+    assert config.space.rates == (2.25, 4.0, 8.1)
+    assert config.space.schemes == default_config().space.schemes
 
 
 def test_default_config_survives_its_own_json() -> None:
