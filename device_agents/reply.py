@@ -29,7 +29,9 @@ class Reply:
     def last_error(self) -> str:
         """The last line of the error output, or of the output."""
         lines = (self.errors or self.output).decode("utf-8", errors="replace").split("\n")
-        stripped = [line.strip() for line in lines if line.strip()]
+        # A device's words reach a terminal: nothing in them may steer it.
+        plain = ("".join(c if c.isprintable() else " " for c in line) for line in lines)
+        stripped = [line.strip() for line in plain if line.strip()]
         return stripped[-1][:300] if stripped else f"exit status {self.status}"
 
 

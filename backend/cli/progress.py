@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def say(message: str) -> None:
-    """Print a line of progress."""
-    typer.echo(message, err=True)
+    """Print a line of progress; names of strangers in it cannot steer the terminal."""
+    typer.echo("".join(c if c.isprintable() else "?" for c in message), err=True)
 
 
 def say_step(step: Step) -> None:

@@ -45,3 +45,8 @@ def test_answer_that_is_cut_off_is_no_answer(keep: int) -> None:
 def test_failure_tells_what_was_being_done_and_the_last_line() -> None:
     with pytest.raises(CommandFailedError, match="hashing failed on the device: no such tool"):
         check_reply(Reply(1, b"", b"first\nno such tool\n"), "hashing")
+
+
+def test_words_of_a_device_cannot_steer_a_terminal() -> None:
+    reply = Reply(1, b"", b"red \x1b[31m alert\x07\n\n")
+    assert reply.last_error == "red  [31m alert"
