@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Literal, TypeAlias
 
-Order: TypeAlias = Literal["natural", "sorted", "clustered"]
+Order: TypeAlias = Literal["natural", "sorted"]
 
 
 @dataclass(frozen=True)
