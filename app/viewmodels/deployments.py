@@ -1,5 +1,6 @@
 """Deployments and devices as rows and sentences."""
 
+import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -21,6 +22,33 @@ STEP_COLOURS = {
     "skipped": "gray",
     "failed": "red",
 }
+
+
+STEP_TITLES = {
+    "build": "build for the device",
+    "probe": "look at the device",
+    "compare": "compare with what is there",
+    "upload": "put it aside",
+    "digest": "check the digest there",
+    "place": "move it into place",
+    "self_test": "self-test on the device",
+    "switch": "switch",
+    "read_back": "read the release back",
+    "tidy": "tidy up",
+}
+_ABSOLUTE_PATH = re.compile(r",?\s*(?<![\w.])/[^\s,;]+")
+_BYTES = re.compile(r"\b(\d{4,}) bytes\b")
+
+
+def step_title(step: StepView) -> str:
+    """Return what a step does, in words."""
+    return STEP_TITLES.get(step.name, step.name.replace("_", " "))
+
+
+def step_note(step: StepView) -> str:
+    """Return a step's message; a page shows no absolute path, and sizes with a prefix."""
+    without = _ABSOLUTE_PATH.sub("", step.message)
+    return _BYTES.sub(lambda found: size(int(found.group(1))), without).strip()
 
 
 def step_line(step: StepView) -> str:
@@ -50,7 +78,7 @@ def history_table(deployments: Sequence[DeploymentView]) -> pd.DataFrame:
     rows = [
         {
             "when": d.created_at,
-            "device": d.device,
+            "device": "this computer" if d.device == "local" else d.device,
             "candidate": d.candidate_id,
             "state": d.state,
             "verified": d.verified,

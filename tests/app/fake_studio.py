@@ -469,7 +469,7 @@ class FakeStudio:
         steps = tuple(
             StepView(name=name, state=s, seconds=1.2 if s == "done" else None, message=note)
             for name, s, note in zip(
-                ("build", "put", "self-test", "switch"), states, notes, strict=True
+                ("build", "upload", "self_test", "switch"), states, notes, strict=True
             )
         )
         done = state == "done"

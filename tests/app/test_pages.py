@@ -188,7 +188,9 @@ def test_one_click_deploys_the_candidate_to_this_computer(
     assert name == "start_deployment"
     assert (candidate, device) == (f"{SEARCH_ID}-5", "local")
     assert request
-    assert "verified" in words(app)
+    text = words(app)
+    assert "verified" in text
+    assert "self-test on the device" in text
 
 
 def test_failed_deployment_says_that_the_previous_release_answers(open_page: Open) -> None:

@@ -11,6 +11,8 @@ from app.viewmodels.deployments import (
     newest_for,
     probed,
     step_line,
+    step_note,
+    step_title,
     verdict,
 )
 from app.viewmodels.home_steps import home_steps
@@ -86,6 +88,16 @@ def test_step_shows_state_in_words_and_seconds() -> None:
     assert "done" in line
     assert "1.2 s" in line
     assert "waiting" in step_line(StepView(name="x", state="waiting", seconds=None, message=""))
+
+
+def test_step_is_told_in_words_and_without_an_absolute_path() -> None:
+    probe = StepView(name="probe", state="done", seconds=0.2, message="x86_64, /srv/home/devices")
+    assert step_title(probe) == "look at the device"
+    assert step_note(probe) == "x86_64"
+    upload = replace(probe, name="upload", message="257052 bytes")
+    assert step_note(upload) == "257.1 kB"
+    assert step_title(replace(probe, name="new_step")) == "new step"
+    assert step_note(replace(probe, message="384 kB and/or more")) == "384 kB and/or more"
 
 
 def test_device_is_told_by_name_address_and_facts_with_units() -> None:
