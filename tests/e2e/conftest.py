@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from real_studio import CHROMIUM, FLAGS, SAMPLE, Studio, Watched, running_studio
 
 # The machine may be busy: every expectation waits this long, and goes on as soon as it is met.
-expect.set_options(timeout=60_000)
+expect.set_options(timeout=180_000)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def watched(browser: Browser) -> Iterator[Watched]:
     """A fresh browser session that records where it goes."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
     page = context.new_page()
-    page.set_default_timeout(90_000)
+    page.set_default_timeout(180_000)
     result = Watched(page)
     page.on("request", lambda request: result.asked.add(urlsplit(request.url).hostname or ""))
     page.on("websocket", lambda socket: result.asked.add(urlsplit(socket.url).hostname or ""))
