@@ -107,7 +107,16 @@ def _menu(graph: Graph, node: Node, config: SpaceConfig) -> tuple[LayerChoice, .
         if scheme == "dense" or SCHEMES[scheme].legal(node, shape) is not None:
             continue
         for rate in config.rates:
-            choice = LayerChoice(scheme=scheme, rate=rate, patterns=config.patterns)
+            choice = _choice(scheme, rate, config)
             if SCHEMES[scheme].problem(shape, choice) is None:
                 menu.append(choice)
     return tuple(dict.fromkeys(menu))
+
+
+def _choice(scheme: str, rate: float, config: SpaceConfig) -> LayerChoice:
+    """A choice whose fields that the scheme does not use keep their defaults."""
+    if scheme == "pattern":
+        return LayerChoice(scheme, rate, patterns=config.patterns, group=config.group)
+    if scheme in ("block_punched", "block", "one_by_n"):
+        return LayerChoice(scheme, rate, block=config.block)
+    return LayerChoice(scheme, rate)
