@@ -56,6 +56,8 @@ def test_default_config_survives_its_own_json() -> None:
         ({"space": {"schemes": []}}, "at least one scheme"),
         ({"space": {"rates": [1.0]}}, "space.rates"),
         ({"space": {"filter_types": ["dw3x3"]}}, "'dw3x3' cannot be searched yet"),
+        ({"space": {"block": [0, 1]}}, "filters x channels"),
+        ({"space": {"group": 0}}, "space.group"),
         ({"device": "../pi"}, "device"),
         ({"constraints": {"accuracy": 92}}, "constraints.accuracy"),
         ({"training": {"epochs": -1}}, "training.epochs"),

@@ -55,6 +55,12 @@ def test_digest_tells_spaces_apart() -> None:
     assert len(digests) == 2
 
 
+def test_group_and_block_of_the_configuration_are_in_the_labels() -> None:
+    space = build_space(small_graph(), SpaceConfig(rates=(4.0,), group=2, block=(8, 4)))
+    labels = space.labels["layer1.0.conv1"]
+    assert labels == ["dense", "pattern/4/natural-8/g2", "block_punched/4/8x4"]
+
+
 def test_space_without_any_choice_is_refused() -> None:
     graph = build_model("resnet8", input_shape=(1, 28, 28), classes=10)
     with pytest.raises(ConfigError, match="add a scheme or a rate"):
