@@ -14,7 +14,7 @@ from backend.training.errors import StoppedError, TrainingError
 from backend.training.evaluate import evaluate, predict
 from backend.training.fine_tune import fine_tune
 from backend.training.optimiser import learning_rate
-from backend.training.teacher import distillation_loss, teacher_scores
+from backend.training.teacher import HARD_WEIGHT, distillation_loss, teacher_scores
 from codegen.ir.weight import Weight
 from tests.fixtures.image_sets import bars, small_net
 
@@ -118,7 +118,7 @@ def test_distillation_is_least_where_teacher_and_labels_agree() -> None:
     assert same < other
     plain = distillation_loss(teacher, labels, None)
     assert plain == torch.nn.functional.cross_entropy(teacher, labels)
-    assert same == pytest.approx(0.5 * float(plain), rel=1e-4)
+    assert same == pytest.approx(HARD_WEIGHT * float(plain), rel=1e-4)
 
 
 def test_rate_warms_up_and_falls_to_nothing() -> None:
