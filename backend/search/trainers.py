@@ -17,7 +17,13 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
+from codegen.errors import PunchcardError
+
 STOP_TIMEOUT_S = 2.0
+
+
+class GateTimeoutError(PunchcardError, TimeoutError):
+    """Another measurement does not end."""
 
 
 class TrainerGate:
@@ -43,13 +49,13 @@ class TrainerGate:
         """Hold the lock with all trainers stopped; they go on afterwards, errors or not.
 
         Raises:
-            TimeoutError: another measurement held the lock for `timeout_s`.
+            GateTimeoutError: another measurement held the lock for `timeout_s`.
         """
         try:
             self._lock.acquire(timeout=timeout_s, poll_interval=0.02)
         except Timeout:
             msg = f"another latency measurement has held the lock for {timeout_s:g} s"
-            raise TimeoutError(msg) from None
+            raise GateTimeoutError(msg) from None
         try:
             self._signal_all(signal.SIGSTOP)
             self._wait_until_stopped()
