@@ -116,10 +116,10 @@ def _every_operation() -> Graph:
     outputs.append(builder.add("div", x, row, name="broadcast"))
     outputs.append(builder.conv(x, 9, 3, name="strided", stride=2, activation="relu"))
     outputs.append(builder.conv(x, 6, 5, name="depthwise", groups=6))
-    weights = np.zeros((64, 64, 3, 3), dtype=np.float32)
-    weights[:, :, :2, :2] = np.random.default_rng(0).standard_normal((64, 64, 2, 2))
-    for index in range(64):
-        weights[index] = np.rot90(weights[index], index % 4, axes=(1, 2))
+    random = np.random.default_rng(0)
+    corner = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 0]])
+    corners = np.stack([np.rot90(corner, turns) for turns in range(4)])
+    weights = random.standard_normal((64, 64, 3, 3)) * corners[random.integers(0, 4, (64, 64))]
     y = builder.conv(x, 64, 1, name="wide")
     keys = {"weight": builder.weight("pattern.weight", weights)}
     outputs.append(builder.add("conv", y, name="pattern", weights=keys, padding=(1, 1, 1, 1)))
