@@ -43,6 +43,13 @@ def finished(view: SearchView) -> dict[str, tuple[float | None, float | None]]:
     return {t.id: (t.accuracy, t.latency_ms) for t in view.trials if t.accuracy is not None}
 
 
+def is_done() -> bool:
+    """Whether the sample search has ended well; a failed one ends the test with its reason."""
+    view = sample()
+    assert view.state != "failed", view.error
+    return view.state == "done"
+
+
 def shown_count(page: Page) -> int:
     """How many candidates the page says have finished."""
     bar = page.get_by_text(COUNT).first
@@ -95,7 +102,7 @@ def test_sample_search_runs_and_a_front_point_ends_as_a_verified_release(
         arg=before if before < 4 else 3,
         timeout=SEARCH_S * 1000,
     )
-    wait_for("the search ends", lambda: sample().state == "done", SEARCH_S)
+    wait_for("the search ends", is_done, SEARCH_S)
     assert len(finished(sample())) == 4, studio.logs()
     walk_to_verified(page, studio)
     watched.assert_local_and_clean()
@@ -115,7 +122,7 @@ def test_search_survives_a_killed_worker_and_its_candidate_is_deployed(
     acknowledged = finished(sample())
     os.kill(killed.pid, signal.SIGKILL)
     wait_for("the studio starts another worker", lambda: is_another(studio, killed.pid), 60)
-    wait_for("the search ends", lambda: sample().state == "done", SEARCH_S)
+    wait_for("the search ends", is_done, SEARCH_S)
     view = sample()
     after = finished(view)
     assert len(after) == 4, studio.logs()
