@@ -81,7 +81,7 @@ class LeaseTable:
     def register_runner(
         self, job_id: str, token: int, *, host: str, pid: int, pid_started_at: float | None
     ) -> None:
-        """Note the process group of a runner before it begins.
+        """Note the process group of a runner that was just started.
 
         Raises:
             FencedError: the lease is lost.
@@ -106,11 +106,14 @@ class LeaseTable:
                 raise FencedError(job_id)
             return None if row.wanted is None else Wanted(row.wanted)
 
-    def is_registered(self, job_id: str, token: int) -> bool:
-        """Whether the runner of a claim has come to life."""
+    def heartbeat_at(self, job_id: str, token: int) -> float | None:
+        """Time of the last sign of life of a run; None when its lease is lost."""
         with self._database.read() as session:
-            known = select(Job.id).where(Job.id == job_id, Job.token == token, Job.pid.is_not(None))
-            return session.scalar(known) is not None
+            return session.scalar(
+                select(Job.heartbeat_at).where(
+                    Job.id == job_id, Job.token == token, Job.state == JobState.RUNNING
+                )
+            )
 
     def hold(self, session: Session, job_id: str, token: int) -> None:
         """Refuse the caller's transaction unless the lease still stands.

@@ -16,7 +16,7 @@ from backend.jobs.kinds import job_function
 from backend.jobs.launch import DEFAULT_KINDS
 from backend.jobs.lease import Claim, LeaseTable
 from backend.jobs.log import open_log
-from backend.jobs.process import die_with_parent, host_name, started_at
+from backend.jobs.process import die_with_parent
 from backend.jobs.states import JobState, Wanted
 from backend.storage.database import Database, open_database
 from backend.storage.errors import StorageError
@@ -40,15 +40,8 @@ def main() -> int:
     settings = load_settings()
     database = open_database(settings)
     leases = LeaseTable(database, stale_s=settings.stale_s, max_crashes=settings.max_crashes)
-    pid = os.getpid()
     try:
-        leases.register_runner(
-            arguments.job,
-            arguments.token,
-            host=host_name(),
-            pid=pid,
-            pid_started_at=started_at(pid),
-        )
+        leases.report(arguments.job, arguments.token, {})
     except FencedError:
         return EXIT_FENCED
     claim = _read_claim(database, arguments.job, arguments.token)

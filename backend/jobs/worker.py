@@ -24,6 +24,8 @@ from backend.storage.database import Database
 from backend.storage.errors import StorageError
 from backend.storage.settings import Settings
 
+# A runner that does not beat by itself within this time is left to its lease.
+_START_S = 120.0
 # A living runner on this machine may be silent this many times longer than one out of sight.
 _PATIENCE = 6
 
@@ -36,8 +38,9 @@ class _Run:
     lane: str
     process: subprocess.Popen[bytes]
     pid_started_at: float | None
-    # Until its runner has come to life (imports take seconds on a busy machine) we beat for it.
-    is_starting: bool = True
+    # Until its runner beats by itself (imports take long on a busy machine) we beat for it.
+    starts_until: float | None
+    our_beat_at: float | None = None
     # Monotonic time at which the group gets KILL; None until it was asked to end.
     kill_at: float | None = None
 
@@ -145,15 +148,32 @@ class Worker:
                     break
                 self._log.info("claimed", job=claim.job_id, kind=claim.kind, token=claim.token)
                 process = start_runner(claim, self._settings, self._kinds)
-                self._runs.append(_Run(claim, lane, process, started_at(process.pid)))
+                starts_until = time.monotonic() + _START_S
+                run = _Run(claim, lane, process, started_at(process.pid), starts_until)
+                self._runs.append(run)
+                # Other workers see a living process, however long it takes to come to life.
+                with contextlib.suppress(FencedError):
+                    self._leases.register_runner(
+                        claim.job_id,
+                        claim.token,
+                        host=host_name(),
+                        pid=process.pid,
+                        pid_started_at=run.pid_started_at,
+                    )
 
     def _beat_for_starting(self) -> None:
-        for run in [run for run in self._runs if run.is_starting]:
+        for run in self._runs:
+            if run.starts_until is None:
+                continue
             job, token = run.claim.job_id, run.claim.token
-            run.is_starting = not self._leases.is_registered(job, token)
-            if run.is_starting:
-                with contextlib.suppress(FencedError):
-                    self._leases.report(job, token, {})
+            beat_at = self._leases.heartbeat_at(job, token)
+            has_begun = run.our_beat_at is not None and beat_at != run.our_beat_at
+            if has_begun or beat_at is None or time.monotonic() > run.starts_until:
+                run.starts_until = None
+                continue
+            with contextlib.suppress(FencedError):
+                self._leases.report(job, token, {})
+            run.our_beat_at = self._leases.heartbeat_at(job, token)
 
     def _reap(self) -> None:
         for run in [run for run in self._runs if run.process.poll() is not None]:

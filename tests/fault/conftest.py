@@ -12,10 +12,10 @@ from tests.fault.worker_site import Site
 
 @pytest.fixture
 def site(tmp_path: Path, private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """A site whose leases run out after 3 s."""
+    """A site whose leases run out after 30 s."""
     for name, value in {
         "HEARTBEAT_S": "0.2",
-        "STALE_S": "3",
+        "STALE_S": "30",
         "POLL_S": "0.05",
         "GRACE_S": "0.5",
     }.items():
@@ -25,5 +25,5 @@ def site(tmp_path: Path, private_home: Path, monkeypatch: pytest.MonkeyPatch) ->
     for worker in place.workers:
         worker.terminate()
     for worker in place.workers:
-        worker.wait(20)
+        worker.wait(60)
     place.database.close()

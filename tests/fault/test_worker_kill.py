@@ -46,12 +46,15 @@ def test_killed_job_goes_on_and_each_step_is_done_once(site: Site, victim: str) 
 @pytest.mark.parametrize(
     "place", [pytest.param("same machine", marks=pytest.mark.slow), "other machine"]
 )
-def test_stopped_runner_loses_its_lease_and_writes_nothing_more(site: Site, place: str) -> None:
+def test_stopped_runner_loses_its_lease_and_writes_nothing_more(
+    site: Site, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """SIGSTOP, lease lost, SIGCONT: the second run's results stand alone.
 
     A runner of the same machine is ended, even inside a transaction. One of another machine is out
     of reach; it wakes up later and must find itself fenced.
     """
+    monkeypatch.setenv("PUNCHCARD_STALE_S", "3")
     assert site.database.path is not None
     first = site.start_worker()
     job_id = submit_steps(site, count=4, delay=0.1)
