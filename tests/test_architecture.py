@@ -103,7 +103,8 @@ class Block(importlib.abc.MetaPathFinder):
         if name.split(".")[0] in HEAVY:
             raise ImportError(f"{name} is not on the training machine")
 sys.meta_path.insert(0, Block())
-for root in ("codegen.ir", "backend.models", "backend.data", "backend.sparsity", "backend.training"):
+PACKAGES = ("codegen.ir", "backend.models", "backend.data", "backend.sparsity", "backend.training")
+for root in PACKAGES:
     package = importlib.import_module(root)
     for found in pkgutil.walk_packages(package.__path__, root + "."):
         importlib.import_module(found.name)
