@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from codegen.exchange.onnx_node import Constant, Flow, NodeRefusedError, OnnxNode, Value
-from codegen.ir.builder import make_node
 from codegen.ir.graph import Graph, Preprocessing
 from codegen.ir.node import AttrValue, Node
+from codegen.ir.node_factory import make_node
 from codegen.ir.tensor import TensorType
 from codegen.ir.weight import Weight
 

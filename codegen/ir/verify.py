@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from codegen.errors import GraphError
-from codegen.ir.builder import make_node
 from codegen.ir.graph import Graph
+from codegen.ir.node_factory import make_node
 from codegen.ir.tensor import TensorType
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from codegen.ir.builder import make_node
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
+from codegen.ir.node_factory import make_node
 from codegen.ir.weight import Weight
 
 Array = npt.NDArray[np.float64]
