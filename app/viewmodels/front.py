@@ -29,8 +29,16 @@ def budgets(config: Json | None) -> Budgets:
 
 
 def plottable(trials: Sequence[TrialRow]) -> list[TrialRow]:
-    """Return the finished trials that have both objectives, fastest first."""
-    known = [t for t in trials if t.accuracy is not None and t.latency_ms is not None]
+    """Return the finished trials that have both objectives, fastest first.
+
+    Numbers of a trial that is still running may be there already; they count once it is done,
+    since a point on the page is never taken back.
+    """
+    known = [
+        t
+        for t in trials
+        if t.state == "done" and t.accuracy is not None and t.latency_ms is not None
+    ]
     return sorted(known, key=lambda trial: (trial.latency_ms or 0.0, trial.number))
 
 

@@ -94,6 +94,12 @@ def test_figure_of_a_search_without_a_finished_trial_is_empty_but_valid(view: Se
     assert figure["data"] == []
 
 
+def test_numbers_of_a_running_trial_are_no_point_yet(view: SearchView) -> None:
+    """A killed worker takes back what it had not finished; a shown point must never vanish."""
+    running = replace(view.trials[0], id="s-9", state="running")
+    assert "s-9" not in [t.id for t in plottable((*view.trials, running))]
+
+
 def test_front_is_ordered_by_latency(view: SearchView) -> None:
     assert [t.id for t in front_trials(view)] == ["s-0", "s-1"]
     assert [t.id for t in plottable(view.trials)] == ["s-0", "s-1", "s-2"]
