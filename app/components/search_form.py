@@ -16,10 +16,11 @@ from app.viewmodels.search_form import (
     Config,
     from_yaml,
     merged,
+    preset_words,
     to_yaml,
     with_preset,
 )
-from backend.services import data, devices, models, searches
+from backend.services import data, devices, models, patterns, searches
 
 
 def search_form() -> Config | None:
@@ -35,11 +36,13 @@ def search_form() -> Config | None:
         default="standard",
         format_func=lambda name: PRESETS[name].title,
         key="preset",
-        help=" · ".join(f"{p.title}: {p.says}" for p in PRESETS.values()),
+        help=" · ".join(
+            f"{p.title}: {preset_words(with_preset(default, name))}" for name, p in PRESETS.items()
+        ),
     )
     base = with_preset(default, preset) if preset else default
     if preset:
-        st.caption(PRESETS[preset].says)
+        st.caption(preset_words(base))
     by_form, by_yaml = st.tabs(["Form", "CONFIG.yaml"], key="form-tabs", on_change="rerun")
     with by_form:
         config = widgets(base, preset or "own")
@@ -208,6 +211,16 @@ def space_fields(base: Config) -> dict[str, Any]:
         format_func=lambda n: SCHEMES[n],
         help="Kinds of structure. A layer that a scheme does not fit leaves it out.",
     )
+    fields: dict[str, Any] = {}
+    if "patterns" in space:
+        sets = {view.name: view for view in patterns.list_pattern_sets()}
+        fields["patterns"] = _select(
+            "Pattern set",
+            list(sets),
+            links.id_from_address("patterns") or str(space["patterns"]),
+            lambda n: f"{n} – preset" if sets[n].preset else n,
+            "The set that pattern layers choose from; edit sets on the Patterns page.",
+        )
     rates = st.multiselect(
         "Rates (dense ÷ kept weights)",
         sorted({*RATES, *(float(r) for r in space.get("rates", ()))}),
@@ -225,7 +238,7 @@ def space_fields(base: Config) -> dict[str, Any]:
         key="form-seed",
     )
     base["seed"] = int(seed)
-    return {"schemes": list(schemes), "rates": sorted(rates)}
+    return {"schemes": list(schemes), "rates": sorted(rates), **fields}
 
 
 def training_fields(base: Config, key: str) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def render() -> None:
             return
         chosen = picker(found)
         draw(chosen, taken)
-        next_step("Set up a search", links.SEARCH, {"new": "1"})
+        next_step("Search with these patterns", links.SEARCH, {"new": "1", "patterns": chosen.name})
 
 
 def picker(found: Sequence[PatternSetView]) -> PatternSetView:

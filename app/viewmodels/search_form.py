@@ -28,18 +28,17 @@ RATES = (1.5, 2.25, 3.0, 4.0, 6.0, 8.1, 12.0, 16.0)
 
 @dataclass(frozen=True)
 class Preset:
-    """A budget with a name; `epochs` of None leaves the default."""
+    """A budget with a name; None keeps the default's trials, epochs are times the default's."""
 
     title: str
-    trials: int
-    epochs: int
-    says: str
+    trials: int | None
+    epochs_factor: int
 
 
 PRESETS: dict[str, Preset] = {
-    "quick": Preset("Quick look", 8, 1, "8 candidates, 1 epoch each: a first idea of the front"),
-    "standard": Preset("Standard", 24, 1, "24 candidates, 1 epoch each: the default"),
-    "thorough": Preset("Thorough", 96, 3, "96 candidates, 3 epochs each: for the result you keep"),
+    "quick": Preset("Quick look", 8, 1),
+    "standard": Preset("Standard", None, 1),
+    "thorough": Preset("Thorough", 96, 3),
 }
 
 
@@ -47,11 +46,22 @@ def with_preset(config: Mapping[str, Any], name: str) -> Config:
     """Return the configuration with a preset's budget and training."""
     preset = PRESETS[name]
     result = _copy(config)
-    result["budget"] = {"trials": preset.trials}
-    training = dict(result.get("training") or {})
-    if training:
-        result["training"] = training | {"epochs": preset.epochs}
+    if preset.trials is not None:
+        result["budget"] = {"trials": preset.trials}
+    training = result.get("training")
+    if training and "epochs" in training:
+        result["training"] = training | {"epochs": preset.epochs_factor * training["epochs"]}
     return result
+
+
+def preset_words(config: Mapping[str, Any]) -> str:
+    """Return what a preset stands for, e.g. `24 candidates, 1 epoch each`."""
+    trials = (config.get("budget") or {}).get("trials")
+    epochs = (config.get("training") or {}).get("epochs")
+    words = f"{trials} candidates" if trials else "no limit of candidates"
+    if epochs is None:
+        return words
+    return f"{words}, {epochs} epoch{'' if epochs == 1 else 's'} each"
 
 
 def merged(config: Mapping[str, Any], **values: Any) -> Config:

@@ -45,6 +45,7 @@ CONFIG: dict[str, Any] = {
     "space": {
         "schemes": ["pattern", "block_punched"],
         "rates": [2.25, 4.0, 8.1],
+        "patterns": "natural-8",
         "filter_types": ["conv3x3"],
     },
     "training": {"images": 4000, "epochs": 1},

@@ -141,6 +141,12 @@ def test_form_writes_a_valid_configuration_with_limits(open_page: Open, studio: 
     assert config["constraints"] == {"latency_ms": 4.5, "accuracy": 0.9}
 
 
+def test_pattern_set_of_the_address_is_searched_with(open_page: Open, studio: FakeStudio) -> None:
+    app = open_page("search", new="1", patterns="mine")
+    next(b for b in app.button if b.label == "Start the search").click().run()
+    assert studio.calls[-1][1][0]["space"]["patterns"] == "mine"
+
+
 def test_unsupported_model_lists_each_node_with_a_hint(open_page: Open) -> None:
     app = open_page("model", "failed")
     assert "1 of 73 nodes cannot be compiled." in words(app)

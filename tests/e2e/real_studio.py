@@ -40,11 +40,11 @@ seed: {seed}
 budget: {{trials: 4}}
 space: {{schemes: [pattern, block_punched], rates: [2.25, 4]}}
 training:
-  images: 128
+  images: 64
   epochs: 1
-  repair_images: 64
-  validation_images: 200
-  test_images: 200
+  repair_images: 32
+  validation_images: 100
+  test_images: 100
 """
 
 

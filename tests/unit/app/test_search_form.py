@@ -2,7 +2,15 @@
 
 import pytest
 
-from app.viewmodels.search_form import PRESETS, from_yaml, merged, titles, to_yaml, with_preset
+from app.viewmodels.search_form import (
+    PRESETS,
+    from_yaml,
+    merged,
+    preset_words,
+    titles,
+    to_yaml,
+    with_preset,
+)
 from backend.services import searches
 
 
@@ -13,8 +21,10 @@ def test_default_configuration_survives_the_yaml_view() -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_preset_sets_the_budget_and_stays_valid(name: str) -> None:
-    config = with_preset(searches.default_config(), name)
-    assert config["budget"] == {"trials": PRESETS[name].trials}
+    default = searches.default_config()
+    config = with_preset(default, name)
+    assert config["budget"]["trials"] == PRESETS[name].trials or default["budget"]["trials"]
+    assert preset_words(config).startswith(f"{config['budget']['trials']} candidates, ")
     assert searches.validate_config(config) == []
 
 
