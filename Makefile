@@ -26,7 +26,7 @@ demo: install
 	$(BIN)/punchcard demo
 
 test: $(DEV_STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-slow: $(DEV_STAMP)
 	$(BIN)/python -m pytest -m slow

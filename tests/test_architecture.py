@@ -137,3 +137,9 @@ def test_every_requirement_is_pinned_and_gives_its_reason() -> None:
             pin, _, reason = line.partition("#")
             assert "==" in pin, line
             assert len(reason.strip()) > 10, line
+
+
+def test_every_test_file_has_a_name_of_its_own() -> None:
+    """The test folders are no packages, so pytest tells files apart by their names alone."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
