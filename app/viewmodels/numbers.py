@@ -65,7 +65,7 @@ def duration(seconds: float | None) -> str:
 def time_left(eta_s: float | None, finished: int) -> str:
     """Return the time left as a range; silent until three candidates have finished."""
     if eta_s is None or finished < 3:
-        return "after 3 candidates"
+        return "estimating"
     low, high = 0.8 * eta_s, 1.3 * eta_s
     if high < 120:
         return f"{low:.0f} – {high:.0f} s"

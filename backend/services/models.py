@@ -130,8 +130,7 @@ def _accuracy(name: str) -> float | None:
     if not path.is_file():
         return None
     facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    accuracy = facts.get("test_accuracy", facts.get("accuracy"))
-    return float(accuracy) if isinstance(accuracy, (int, float)) else None
+    return float(facts["test"]["accuracy"])
 
 
 def _uploaded(name: str) -> UploadedModel:

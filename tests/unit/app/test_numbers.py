@@ -34,8 +34,8 @@ def test_number_is_shown_with_unit(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("eta_s", "finished", "expected"),
     [
-        (None, 9, "after 3 candidates"),
-        (60.0, 2, "after 3 candidates"),
+        (None, 9, "estimating"),
+        (60.0, 2, "estimating"),
         (60.0, 3, "48 – 78 s"),
         (420.0, 9, "6 – 10 min"),
         (36_000.0, 9, "8.0 – 13.0 h"),

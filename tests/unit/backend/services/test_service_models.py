@@ -63,6 +63,13 @@ def test_cards_and_report_of_a_base_model_agree() -> None:
     assert all(not row.legal_schemes for row in report.layers if not row.weight_shape)
 
 
+def test_card_of_the_shipped_net_tells_its_test_accuracy() -> None:
+    card = next(card for card in list_models() if card.name == "resnet20")
+    assert card.trained
+    assert card.accuracy is not None
+    assert card.accuracy > 0.93
+
+
 def test_unknown_model_is_told() -> None:
     with pytest.raises(GraphError, match="There is no model 'nothing'"):
         models.describe_model("nothing")
