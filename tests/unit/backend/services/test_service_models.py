@@ -64,7 +64,7 @@ def test_cards_and_report_of_a_base_model_agree() -> None:
 
 
 def test_card_of_the_shipped_net_tells_its_test_accuracy() -> None:
-    card = next(card for card in list_models() if card.name == "resnet20")
+    card = next(card for card in models.list_models() if card.name == "resnet20")
     assert card.trained
     assert card.accuracy is not None
     assert card.accuracy > 0.93
