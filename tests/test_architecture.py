@@ -25,7 +25,7 @@ ONLY_IN = {
     "streamlit": ("app/",),
     "paramiko": ("device_agents/ssh_connection.py",),
     "onnx": ("codegen/exchange/",),
-    "onnxruntime": ("backend/cli/bench_worker.py", "backend/bench/"),
+    "onnxruntime": ("backend/cli/bench_worker.py",),
     "torch": ("backend/models/", "backend/data/", "backend/sparsity/", "backend/training/",
               "backend/search/"),
     "subprocess": (
