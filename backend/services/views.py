@@ -179,19 +179,9 @@ class TrialRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchView:
+class SearchView(SearchSummary):
     """A search with its trials and its front (trial ids, by latency)."""
 
-    id: str
-    state: str
-    model: str
-    data: str
-    device: str
-    sampler: str
-    created_at: datetime
-    finished_trials: int
-    total_trials: int
-    best_speedup: float | None
     phase: str
     message: str
     elapsed_s: float
