@@ -1,0 +1,54 @@
+"""Depthwise convolution over padded planes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from codegen.kernels.depthwise_conv import DEPTHWISE_CONV
+from codegen.lowering.conv_arguments import conv_arguments, conv_bias
+from codegen.lowering.program import Storage
+from codegen.lowering.strategies.problem import ConvProblem
+from codegen.lowering.strategies.strategy import ConvPlan, ConvStrategy
+from codegen.schedules.schedule import Schedule
+
+
+def plan(problem: ConvProblem, wanted: Schedule | None) -> ConvPlan | None:
+    """Loads bound it: one or two a weight and vector."""
+    if not problem.is_depthwise:
+        return None
+    rows, vectors = DEPTHWISE_CONV.tiles[problem.target.registers][0]
+    schedule = wanted or Schedule("depthwise", rows, vectors)
+    cycles = float(problem.matrix.size * problem.vectors)
+    return ConvPlan(schedule, cycles, lambda: _emit(problem))
+
+
+DEPTHWISE = ConvStrategy("depthwise", plan)
+
+
+def _emit(problem: ConvProblem) -> Storage:
+    context, node, taps = problem.context, problem.node, problem.taps
+    source, residual, output = problem.source(), problem.residual(), problem.make_output()
+    channels = len(problem.values)
+    offsets = np.array([taps.offset(tap, 0, channels, source.layout) for tap in taps.taps])
+    context.emit(
+        "conv_depthwise",
+        {
+            **conv_arguments(context, node, source, residual, output),
+            "offsets": context.pack(offsets, "int32_t"),
+            "weights": context.pack(problem.values, "float"),
+            "bias": context.pack(conv_bias(context, node), "float"),
+            "input_plane": source.layout.plane,
+            "output_plane": output.layout.plane,
+            "taps": len(offsets),
+            "vectors": problem.vectors,
+        },
+        extent=channels,
+        reads=(source,) if residual is None else (source, residual),
+        writes=output,
+        note=f"depthwise: {channels} channels of {len(offsets)} weights",
+        activation=node.text("activation"),
+        tile=DEPTHWISE_CONV.tiles[problem.target.registers][0],
+        variant=() if residual is None else ("add",),
+    )
+    context.describe("depthwise")
+    return output
