@@ -16,7 +16,14 @@ _FIELDS = (
 
 _TILES = {32: ((1, 1), (1, 2), (1, 4)), 16: ((1, 1), (1, 2), (1, 4))}
 
-LINEAR = Family(name="linear", unit="blocks of outputs", fields=_FIELDS, tiles=_TILES)
+LINEAR = Family(
+    name="linear",
+    unit="blocks of outputs",
+    fields=_FIELDS,
+    tiles=_TILES,
+    balance="starts",
+    unit_work=8,
+)
 
 LINEAR_WIDE = Family(
     name="linear_wide",
@@ -26,5 +33,7 @@ LINEAR_WIDE = Family(
         for field in _FIELDS
     ),
     tiles=_TILES,
+    balance="starts",
+    unit_work=8,
 )
 """The same for more inputs than 16 bits can count."""

@@ -26,6 +26,9 @@ class Family:
         name: name of the family, words with underscores.
         unit: what begin and end count.
         fields: members of the parameter struct `punchcard_<name>`.
+        balance: member that holds cumulative work, int32 [unit] and then the total: threads take
+            shares of even work by it; without one, shares of as many units.
+        unit_work: work of a unit beside what that member counts.
         tiles: per number of vector registers, the tiles it is made for: (rows, vectors).
     """
 
@@ -33,6 +36,8 @@ class Family:
     unit: str
     fields: tuple[Field, ...]
     tiles: Mapping[int, tuple[tuple[int, int], ...]]
+    balance: str = ""
+    unit_work: int = 0
 
     @property
     def struct(self) -> str:

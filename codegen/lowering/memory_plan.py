@@ -16,11 +16,13 @@ class MemoryPlan:
         offsets: of every buffer.
         masks: of every mask, with its length.
         size: floats of the whole arena.
+        scratch: floats of each thread's own room, behind the arena.
     """
 
     offsets: tuple[int, ...]
     masks: tuple[tuple[Mask, int, int], ...]
     size: int
+    scratch: int = 0
 
 
 @dataclass
@@ -66,7 +68,8 @@ def plan_memory(program: Program, lanes: int) -> MemoryPlan:
         position += round_up(length, LINE_FLOATS)
     offsets = tuple(starts[slot_of[i]] if i in slot_of else 0 for i in range(len(program.buffers)))
     # Vectors may be read, never written, behind the last buffer.
-    return MemoryPlan(offsets, tuple(masks), position + 4 * LINE_FLOATS)
+    scratch = max((step.scratch for step in program.steps), default=0)
+    return MemoryPlan(offsets, tuple(masks), position + 4 * LINE_FLOATS, _spaced(scratch))
 
 
 def _choose(slots: list[_Slot], key: tuple[int, ...], size: int, free_at: int) -> int:
@@ -76,6 +79,11 @@ def _choose(slots: list[_Slot], key: tuple[int, ...], size: int, free_at: int) -
         slots.append(_Slot(key, size, -1))
         return len(slots) - 1
     return min(free, key=lambda i: (max(0, size - slots[i].size), slots[i].size, i))
+
+
+def _spaced(scratch: int) -> int:
+    """Scratch of one thread with a gap behind it, so that threads share no line nor a pair."""
+    return round_up(scratch, 2 * LINE_FLOATS) + 2 * LINE_FLOATS if scratch else 0
 
 
 def _key(layout: Layout) -> tuple[int, ...]:

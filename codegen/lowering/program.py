@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from codegen.kernels.microkernel import Microkernel
-from codegen.lowering.layout import Layout
+from codegen.lowering.layout import LINE_FLOATS, Layout, round_up
 from codegen.schedules.schedule import Schedule
 
 Space: TypeAlias = Literal["arena", "weights", "input", "output"]
@@ -55,7 +55,17 @@ class Mask:
     row: int
 
 
-Argument: TypeAlias = Address | Packed | Mask | int | float | None
+@dataclass(frozen=True)
+class Scratch:
+    """Room of the calling thread alone, on a cache line; it holds what earlier steps left there.
+
+    Several of one step lie one behind the other.
+    """
+
+    elements: int
+
+
+Argument: TypeAlias = Address | Packed | Mask | Scratch | int | float | None
 
 
 @dataclass(frozen=True)
@@ -81,6 +91,21 @@ class Step:
     writes: int | None
     note: str
     in_place: bool = False
+
+    def scratch_offsets(self) -> dict[str, int]:
+        """First element of each scratch argument behind the start of the thread's room."""
+        offsets, position = {}, 0
+        for name, value in self.arguments:
+            if isinstance(value, Scratch):
+                offsets[name] = position
+                position += round_up(value.elements, LINE_FLOATS)
+        return offsets
+
+    @property
+    def scratch(self) -> int:
+        """Elements of scratch that one thread needs, in whole cache lines."""
+        sizes = [value.elements for _, value in self.arguments if isinstance(value, Scratch)]
+        return sum(round_up(size, LINE_FLOATS) for size in sizes)
 
 
 @dataclass(frozen=True)

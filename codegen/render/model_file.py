@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from codegen.bundle import SourceFile
-from codegen.kernels.microkernel import Microkernel
+from codegen.kernels.microkernel import Family, Microkernel
 from codegen.kernels.registry import FAMILIES
 from codegen.lowering.memory_plan import MemoryPlan
-from codegen.lowering.program import Address, Argument, Mask, Packed, Program, Step
+from codegen.lowering.program import Address, Mask, Packed, Program, Scratch, Step
 from codegen.render.microkernel_file import prototype, read_template, struct_lines
 from codegen.render.weights_check import weights_check
 from codegen.render.wrapped import wrapped
@@ -58,7 +58,10 @@ def render_model(
         *_INCLUDES,
         "",
         *_microkernel_lines(used),
+        f"enum {{ SCRATCH_FLOATS = {plan.scratch} }}; /* of each thread, behind the arena */",
+        "",
         *read_template("state.c").splitlines(),
+        *_share_lines(used),
         "",
     ]
     for index, step in enumerate(program.steps):
@@ -66,6 +69,13 @@ def render_model(
     lines += _table_lines(program, plan)
     lines += read_template("runtime.c").splitlines()
     return SourceFile("model.c", "\n".join(lines) + "\n")
+
+
+def _share_lines(used: list[Microkernel]) -> list[str]:
+    """The division of uneven work, where a family needs it."""
+    if not any(FAMILIES[kernel.family].balance for kernel in used):
+        return []
+    return ["", *read_template("share.c").splitlines()]
 
 
 def _microkernel_lines(used: list[Microkernel]) -> list[str]:
@@ -87,14 +97,32 @@ def _step_lines(index: int, step: Step, plan: MemoryPlan) -> list[str]:
         f"  const {family.struct} layer = {{",
     ]
     types = {field.name: field.type for field in family.fields}
+    scratch = step.scratch_offsets()
     for name, value in step.arguments:
-        lines.append(f"    .{name} = {_argument(value, types[name], plan)},")
+        if isinstance(value, Scratch):
+            text = f"model->scratch + (ptrdiff_t)part * SCRATCH_FLOATS + {scratch[name]}"
+        else:
+            text = _argument(value, types[name], plan)
+        lines.append(f"    .{name} = {text},")
+    return [*lines, "  };", *_call_lines(step, family), "}"]
+
+
+def _call_lines(step: Step, family: Family) -> list[str]:
+    name = step.microkernel.name
+    if family.balance:
+        work = f"layer.{family.balance}, {step.extent}, {family.unit_work}"
+        return [
+            f"  const int begin = share_of({work}, part, parts);",
+            f"  const int end = share_of({work}, part + 1, parts);",
+            *wrapped(f"  {name}(&layer, begin, end);"),
+        ]
     share = f"{step.extent} * part / parts, {step.extent} * (part + 1) / parts"
-    call = wrapped(f"  {step.microkernel.name}(&layer, {share});")
-    return [*lines, "  };", *call, "}"]
+    return wrapped(f"  {name}(&layer, {share});")
 
 
-def _argument(value: Argument, type_name: str, plan: MemoryPlan) -> str:
+def _argument(
+    value: Address | Packed | Mask | float | None, type_name: str, plan: MemoryPlan
+) -> str:
     if value is None:
         return "0.0f" if type_name == "float" else "0" if "*" not in type_name else "NULL"
     if isinstance(value, Packed):

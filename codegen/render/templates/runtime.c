@@ -127,12 +127,14 @@ int punchcard_create(punchcard_model **model, const void *weights, size_t weight
   }
   made->weights = weights;
   made->threads = threads;
-  made->arena = aligned_alloc(ALIGNMENT, info.arena_bytes);
+  const size_t scratch_bytes = (size_t)threads * SCRATCH_FLOATS * sizeof(float);
+  made->arena = aligned_alloc(ALIGNMENT, info.arena_bytes + scratch_bytes);
   if (made->arena == NULL) {
     punchcard_destroy(made);
     return PUNCHCARD_NO_MEMORY;
   }
   memset(made->arena, 0, info.arena_bytes);
+  made->scratch = made->arena + info.arena_bytes / sizeof(float);
   for (int mask = 0; mask < MASKS; ++mask) {
     fill_mask(made->arena, &masks[mask]);
   }

@@ -9,6 +9,7 @@ typedef struct {
 struct punchcard_model {
   const unsigned char *weights;
   float *arena;
+  float *scratch; /* SCRATCH_FLOATS of each thread, behind the arena */
   const float *input;
   float *output;
   worker *workers; /* NULL where the caller's thread does everything */

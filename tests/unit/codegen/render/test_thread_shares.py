@@ -1,0 +1,54 @@
+"""What threads get: shares of even work, and scratch of their own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from codegen.ir import GraphBuilder
+from codegen.lowering.lower import lower
+from codegen.lowering.memory_plan import plan_memory
+from codegen.lowering.program import Scratch
+from codegen.render.model_file import render_model
+from codegen.targets.registry import host_target, load_target
+from tests.fixtures.compiled_graph import random_inputs, relative_error, run_compiled, run_torch
+
+
+def test_scratch_of_a_step_lies_on_lines_of_each_thread_alone() -> None:
+    builder = GraphBuilder("scratch")
+    x = builder.input((1, 4, 8, 8))
+    program = lower(builder.build(builder.add("relu", x, name="y")), load_target("x86_64-avx2"))
+    step = next(s for s in program.steps if s.microkernel.family == "unary")
+    arguments = dict(step.arguments) | {"input": Scratch(17), "output": Scratch(5)}
+    held = replace(step, arguments=tuple(arguments.items()))
+    program = replace(
+        program, steps=tuple(held if s is step else replace(s) for s in program.steps)
+    )
+    plan = plan_memory(program, 8)
+    assert held.scratch == 32 + 16
+    assert plan.scratch % 32 == 0
+    assert plan.scratch >= held.scratch + 16
+    text = render_model(program, plan, version="", graph="", schedule="", target="").text
+    assert f"SCRATCH_FLOATS = {plan.scratch}" in text
+    assert ".input = model->scratch + (ptrdiff_t)part * SCRATCH_FLOATS + 0," in text
+    assert ".output = model->scratch + (ptrdiff_t)part * SCRATCH_FLOATS + 32," in text
+
+
+def test_blocks_of_uneven_work_are_all_computed_once_by_any_number_of_threads(
+    tmp_path: Path,
+) -> None:
+    builder = GraphBuilder("uneven", seed=2)
+    x = builder.input((1, 300))
+    random = np.random.default_rng(0)
+    values = random.standard_normal((500, 300)).astype(np.float32)
+    values[64:400, 5:] = 0
+    values[400:440] = 0
+    builder.add("linear", x, name="y", weights={"weight": builder.weight("w", values)})
+    graph = builder.build("y")
+    inputs = random_inputs(graph)
+    wanted = run_torch(graph, inputs)[0]
+    for threads in (1, 2, 5, 8):
+        got = run_compiled(graph, host_target(), inputs, tmp_path, threads=threads)[0]
+        assert relative_error(got, wanted) < 1e-5
