@@ -123,11 +123,11 @@ class GraphModule(nn.Module):
             raise GraphError(msg)
         values = {}
         for (name, tensor_type), value in zip(self.graph.inputs, inputs, strict=True):
-            if tuple(value.shape[1:]) != tensor_type.shape[1:]:
-                msg = (
-                    f"input {name!r} is (batch, {', '.join(map(str, tensor_type.shape[1:]))}), "
-                    f"got {tuple(value.shape)}"
-                )
+            fits_batch = tensor_type.shape[:1] == (1,) or value.shape == tensor_type.shape
+            if not fits_batch or tuple(value.shape[1:]) != tensor_type.shape[1:]:
+                first = "batch" if tensor_type.shape[:1] == (1,) else tensor_type.shape[0]
+                wanted = ", ".join(map(str, (first, *tensor_type.shape[1:])))
+                msg = f"input {name!r} is ({wanted}), got {tuple(value.shape)}"
                 raise GraphError(msg)
             values[name] = self._placed(value)
         return values

@@ -55,7 +55,8 @@ def export_onnx(graph: Graph) -> bytes:
 
 
 def _value(name: str, shape: tuple[int, ...]) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [_BATCH, *shape[1:]])
+    batch = [_BATCH] if shape[:1] == (1,) else shape[:1]
+    return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [*batch, *shape[1:]])
 
 
 def _metadata(graph: Graph) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,16 +27,18 @@ from codegen.exchange.onnx_node import (
 from codegen.exchange.onnx_scope import Scope
 from codegen.exchange.onnx_signature import (
     read_classes,
-    read_input,
-    read_output,
+    read_inputs,
+    read_outputs,
     read_preprocessing,
 )
 from codegen.exchange.report import SupportReport, UnsupportedNode, shown
 from codegen.ir.graph import Graph
 from codegen.ir.macs import dense_macs, parameter_count
+from codegen.ir.tensor import TensorType
 from codegen.ir.verify import verify_graph
 
-Handler = Callable[[Scope, OnnxNode], Flow]
+Handler = Callable[[Scope, OnnxNode], Value | tuple[Value | None, ...]]
+"""Adds what an operator means to the scope; several outputs are told as a tuple."""
 
 HANDLERS: dict[str, Handler] = {
     "Add": pointwise.arithmetic("add"),
@@ -80,18 +82,20 @@ _DAMAGE = (ValueError, TypeError, IndexError, KeyError, ArithmeticError, Asserti
 _LISTED = 20
 
 
-def import_onnx(source: Path | bytes, *, name: str) -> Graph:
+def import_onnx(source: Path | bytes, *, name: str, any_shape: bool = False) -> Graph:
     """Read a model.
 
     Args:
         source: a file or its bytes.
         name: of the graph.
+        any_shape: take several inputs and outputs of any static shape; by default a model reads
+            one picture at batch 1 and gives one value, as training and deployment want it.
 
     Raises:
         ImportRefusedError: it is not a whole ONNX file, breaks a limit, has dynamic shapes or
             external data, or holds nodes that are not supported (all are listed).
     """
-    result = _convert(source, name)
+    result = _convert(source, name, any_shape=any_shape)
     if result.graph is None:
         raise ImportRefusedError(_refusal(name, result.report.unsupported))
     return result.graph
@@ -103,7 +107,7 @@ def inspect_onnx(source: Path | bytes, *, name: str = "model") -> SupportReport:
     Raises:
         ImportRefusedError: the file cannot be read as a model of static shape at all.
     """
-    return _convert(source, name).report
+    return _convert(source, name, any_shape=False).report
 
 
 @dataclass(frozen=True)
@@ -115,10 +119,10 @@ class _Conversion:
 class _Walk:
     """One pass over the nodes: what is known of every value, and what went wrong."""
 
-    def __init__(self, model: onnx.ModelProto, scope: Scope, picture: str) -> None:
+    def __init__(self, model: onnx.ModelProto, scope: Scope, inputs: Iterable[str]) -> None:
         self.scope = scope
         self.problems: list[UnsupportedNode] = []
-        self.values: dict[str, Value] = {picture: scope.flow(picture)}
+        self.values: dict[str, Value] = {name: scope.flow(name) for name in inputs}
         self.lost: set[str] = set()
         self._opset = opset_of(model)
         self._budget = Budget()
@@ -129,7 +133,9 @@ class _Walk:
     def take(self, proto: onnx.NodeProto) -> None:
         """Convert one node, or note why not; what depends on a lost value is lost silently."""
         try:
-            value = self._value_of(proto)
+            found = self._value_of(proto)
+            values = found if isinstance(found, tuple) else (found,)
+            self._check_outputs(proto, len(values))
         except NodeRefusedError as error:
             self._refuse(proto, str(error))
             return
@@ -139,27 +145,30 @@ class _Walk:
         except _DAMAGE:
             self._refuse(proto, "its inputs or attributes are damaged; export the model again")
             return
-        output = str(proto.output[0]) if proto.output else ""
-        if output in self.values or output in self.lost:
+        names = [str(name) for name in proto.output]
+        if any(name and (name in self.values or name in self.lost) for name in names):
             self._refuse(proto, "it makes a value that another node makes too")
-        elif value is None:
-            self.lost.update(map(str, proto.output))
-        else:
-            self.values[output] = value
+            return
+        made = {n: v for n, v in zip(names, values, strict=False) if v is not None and n}
+        self.values.update(made)
+        self.lost.update(name for name in names if name not in made)
+
+    def _check_outputs(self, proto: onnx.NodeProto, made: int) -> None:
+        """Refuse a node of which somebody reads an output that is not made."""
+        if any(self._readers[str(name)] for name in proto.output[made:] if name):
+            raise NodeRefusedError(SECOND_OUTPUT)
 
     def _refuse(self, proto: onnx.NodeProto, hint: str) -> None:
         name = proto.name or (proto.output[0] if proto.output else "")
         self.problems.append(UnsupportedNode(str(name), str(proto.op_type), hint[:300]))
         self.lost.update(map(str, proto.output))
 
-    def _value_of(self, proto: onnx.NodeProto) -> Value | None:
+    def _value_of(self, proto: onnx.NodeProto) -> Value | tuple[Value | None, ...] | None:
         if proto.domain not in {"", "ai.onnx"}:
             raise NodeRefusedError(CUSTOM_DOMAIN)
         if any(attribute.HasField("g") or attribute.graphs for attribute in proto.attribute):
             hint = hint_for(proto.op_type)
             raise NodeRefusedError(hint if proto.op_type in {"If", "Loop", "Scan"} else SUBGRAPH)
-        if any(self._readers[extra] for extra in proto.output[1:] if extra):
-            raise NodeRefusedError(SECOND_OUTPUT)
         inputs = tuple(self._lookup(str(name)) if name else None for name in proto.input)
         lost = any(name in self.lost for name in proto.input)
         node = OnnxNode(proto, inputs, self._opset, self._readers)
@@ -195,15 +204,15 @@ _MAY_BE_SHAPES = frozenset(
 """Not reported behind a lost value: usually arithmetic on its shape."""
 
 
-def _convert(source: Path | bytes, name: str) -> _Conversion:
+def _convert(source: Path | bytes, name: str, *, any_shape: bool) -> _Conversion:
     try:
         model = read_model(source)
-        picture, picture_type = read_input(model)
-        output = read_output(model)
-        walk = _Walk(model, Scope(name, picture, picture_type), picture)
+        inputs = read_inputs(model, any_shape=any_shape)
+        outputs = read_outputs(model, any_shape=any_shape)
+        walk = _Walk(model, Scope(name, inputs), inputs)
         for proto in model.graph.node:
             walk.take(proto)
-        graph = None if walk.problems else _finish(model, walk, output)
+        graph = None if walk.problems else _finish(model, walk, inputs, outputs)
     except MemoryError:
         msg = f"{shown(name)} needs more memory than there is here"
         raise ImportRefusedError(msg) from None
@@ -218,17 +227,27 @@ def _convert(source: Path | bytes, name: str) -> _Conversion:
     return _Conversion(graph, report)
 
 
-def _finish(model: onnx.ModelProto, walk: _Walk, output: str) -> Graph:
-    value = walk.values.get(output)
-    if not isinstance(value, Flow):
-        msg = f"the output {shown(output)} does not depend on the picture; export the model again"
-        raise ImportRefusedError(msg)
-    if value.name not in walk.scope.nodes:
-        value = walk.scope.add(output, "identity", value)
-    channels = walk.scope.picture.shape[1]
+def _finish(
+    model: onnx.ModelProto,
+    walk: _Walk,
+    inputs: Mapping[str, TensorType],
+    outputs: tuple[str, ...],
+) -> Graph:
+    made = []
+    for output in outputs:
+        value = walk.values.get(output)
+        if not isinstance(value, Flow):
+            msg = (
+                f"the output {shown(output)} does not depend on the picture; export the model again"
+            )
+            raise ImportRefusedError(msg)
+        if value.name not in walk.scope.nodes:
+            value = walk.scope.add(output, "identity", value)
+        made.append(value.name)
+    channels = next((kind.shape[1] for kind in inputs.values() if len(kind.shape) > 1), 0)
     try:
         graph = walk.scope.build(
-            value.name, read_preprocessing(model, channels), read_classes(model)
+            tuple(made), read_preprocessing(model, channels), read_classes(model)
         )
         verify_graph(graph)
     except GraphError as error:

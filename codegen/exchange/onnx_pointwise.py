@@ -48,9 +48,6 @@ def clip(scope: Scope, node: OnnxNode) -> Flow:
     x = node.flow()
     low = _limit(node, 1, "min", -_LARGEST)
     high = _limit(node, 2, "max", _LARGEST)
-    if low > high:
-        msg = f"its limits {low} and {high} are in the wrong order"
-        raise NodeRefusedError(msg)
     if low == 0.0 and high in {6.0, _LARGEST}:
         return scope.simple(node, "relu6" if high == 6.0 else "relu", x)
     return scope.simple(node, "clip", x, low=low, high=high)

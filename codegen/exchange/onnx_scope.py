@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from math import prod
 
@@ -24,13 +24,12 @@ _LAYERS = frozenset({"Conv", "Gemm", "MatMul", "BatchNormalization"})
 class Scope:
     """Nodes and weights written so far; every method returns values of the new graph."""
 
-    def __init__(self, name: str, input_name: str, input_type: TensorType) -> None:
+    def __init__(self, name: str, inputs: Mapping[str, TensorType]) -> None:
         self._name = name
-        self.picture = input_type
-        self._input = (input_name, input_type)
+        self._inputs = tuple(inputs.items())
         self.nodes: dict[str, Node] = {}
         self.weights: dict[str, Weight] = {}
-        self._types = {input_name: input_type}
+        self._types = dict(inputs)
         self._repeats: Counter[str] = Counter()
         self._constants: dict[int, tuple[Constant, Flow]] = {}
 
@@ -109,17 +108,20 @@ class Scope:
         return self._constants[id(value)][1]
 
     def build(
-        self, output: str, preprocessing: Preprocessing | None, classes: tuple[str, ...]
+        self,
+        outputs: tuple[str, ...],
+        preprocessing: Preprocessing | None,
+        classes: tuple[str, ...],
     ) -> Graph:
-        """The graph, without nodes the output does not need."""
-        needed = {output}
+        """The graph, without nodes the outputs do not need."""
+        needed = set(outputs)
         for node in reversed(self.nodes.values()):
             if node.name in needed:
                 needed.update(node.inputs)
         graph = Graph(
             name=self._name,
-            inputs=(self._input,),
-            outputs=(output,),
+            inputs=self._inputs,
+            outputs=outputs,
             nodes=(),
             weights=self.weights,
             preprocessing=preprocessing,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from math import isfinite
+from math import isfinite, prod
 from typing import Any
 
 import onnx
 
 from codegen.errors import ImportRefusedError
+from codegen.exchange.onnx_file import MAX_RANK
 from codegen.exchange.report import shown
 from codegen.ir.graph import Preprocessing
 from codegen.ir.tensor import TensorType
@@ -21,31 +22,40 @@ _MAX_ELEMENTS = 2**28
 _MAX_METADATA_BYTES = 64 * 1024
 
 
-def read_input(model: onnx.ModelProto) -> tuple[str, TensorType]:
-    """Name and type of the one picture a model reads, at batch 1.
+def read_inputs(model: onnx.ModelProto, *, any_shape: bool) -> dict[str, TensorType]:
+    """Names and types of what a model reads.
+
+    Args:
+        model: the file.
+        any_shape: whether several inputs of any static shape are taken, as they are; else there
+            must be one picture, at batch 1.
 
     Raises:
-        ImportRefusedError: there are several, or one is not float32 of static shape.
+        ImportRefusedError: there are too many, or one is not float32 of static shape.
     """
     stored = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in stored]
-    if len(inputs) != 1:
+    if len(inputs) != 1 and not any_shape:
         names = ", ".join(shown(value.name) for value in inputs[:5]) or "none"
         msg = f"the model reads {len(inputs)} inputs ({names}); export it with one picture as input"
         raise ImportRefusedError(msg)
-    (value,) = inputs
+    return {str(value.name): _read_input(value, any_shape=any_shape) for value in inputs}
+
+
+def _read_input(value: onnx.ValueInfoProto, *, any_shape: bool) -> TensorType:
     tensor = value.type.tensor_type
     if tensor.elem_type != onnx.TensorProto.FLOAT:
         msg = f"input {shown(value.name)} is not float32; export the model in float32"
         raise ImportRefusedError(msg)
     sizes = [_extent(value.name, axis, dim) for axis, dim in enumerate(tensor.shape.dim)]
-    if not 2 <= len(sizes) <= 4:
+    most = MAX_RANK if any_shape else 4
+    if not (0 if any_shape else 2) <= len(sizes) <= most:
         msg = (
             f"input {shown(value.name)} has {len(sizes)} axes; a picture has 4 "
             "(batch, channel, height, width)"
         )
         raise ImportRefusedError(msg)
-    return str(value.name), _checked(value.name, sizes)
+    return _checked(value.name, sizes, any_shape=any_shape)
 
 
 def _extent(name: str, axis: int, dim: Any) -> int:  # noqa: ANN401 - a protobuf message
@@ -62,34 +72,31 @@ def _extent(name: str, axis: int, dim: Any) -> int:  # noqa: ANN401 - a protobuf
     raise ImportRefusedError(msg)
 
 
-def _checked(name: str, sizes: list[int]) -> TensorType:
-    if sizes[0] != 1:
+def _checked(name: str, sizes: list[int], *, any_shape: bool) -> TensorType:
+    if not any_shape and sizes[0] != 1:
         msg = (
             f"input {shown(name)} has a fixed batch of {sizes[0]}; export with batch 1 or with "
             "dynamic_axes for axis 0"
         )
         raise ImportRefusedError(msg)
-    elements = 1
-    for size in sizes:
-        elements *= size
-    if max(sizes) > _MAX_EXTENT or elements > _MAX_ELEMENTS:
+    if max(sizes, default=1) > _MAX_EXTENT or prod(sizes) > _MAX_ELEMENTS:
         msg = f"input {shown(name)} of {sizes} is larger than the limit of {_MAX_EXTENT} a side"
         raise ImportRefusedError(msg)
     return TensorType(tuple(sizes))
 
 
-def read_output(model: onnx.ModelProto) -> str:
-    """Name of the one value a model gives.
+def read_outputs(model: onnx.ModelProto, *, any_shape: bool) -> tuple[str, ...]:
+    """Names of what a model gives: one value, or with `any_shape` at least one.
 
     Raises:
         ImportRefusedError: there is none, or there are several.
     """
     names = [str(value.name) for value in model.graph.output]
-    if len(names) != 1:
+    if not names or (len(names) != 1 and not any_shape):
         listed = ", ".join(shown(name) for name in names[:5]) or "none"
         msg = f"the model gives {len(names)} outputs ({listed}); export it with one output"
         raise ImportRefusedError(msg)
-    return names[0]
+    return tuple(names)
 
 
 def read_preprocessing(model: onnx.ModelProto, channels: int) -> Preprocessing | None:

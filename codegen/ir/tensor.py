@@ -10,8 +10,8 @@ from math import prod
 class TensorType:
     """Shape and element type of a value.
 
-    The leading axis is the batch and is 1 in every graph; the torch executor runs the same graph
-    at any batch size, the compiler at batch 1.
+    The leading axis of a picture is the batch and is 1; the torch executor runs the same graph at
+    any batch size, the compiler at batch 1. A leading axis of another size is fixed.
     """
 
     shape: tuple[int, ...]

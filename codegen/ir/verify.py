@@ -11,7 +11,7 @@ from codegen.ir.tensor import TensorType
 def verify_graph(graph: Graph) -> None:
     """Raise GraphError naming the first node that breaks a rule.
 
-    Rules: names unique, nodes in topological order, outputs exist, batch axis 1, every weight key
+    Rules: names unique, nodes in topological order, outputs exist, axes positive, every weight key
     stored and used, and each node is exactly what `make_node` would build (arity, attributes,
     roles, inferred type).
     """
@@ -20,8 +20,8 @@ def verify_graph(graph: Graph) -> None:
         if name in types:
             msg = f"the name {name!r} is used twice"
             raise GraphError(msg)
-        if tensor_type.shape[:1] != (1,) or any(size < 1 for size in tensor_type.shape):
-            msg = f"input {name!r} is {tensor_type}: the batch axis must be 1, all others positive"
+        if any(size < 1 for size in tensor_type.shape):
+            msg = f"input {name!r} is {tensor_type}: every axis must be positive"
             raise GraphError(msg)
         types[name] = tensor_type
     used: set[str] = set()

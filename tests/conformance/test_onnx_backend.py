@@ -1,0 +1,92 @@
+"""ONNX's own backend test suite against our compiler: every node test of the operators we take."""
+
+from __future__ import annotations
+
+import re
+import unittest
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx.backend.test import BackendTest
+from onnx.backend.test.case.test_case import TestCase
+from onnx.backend.test.loader import load_model_tests
+
+from codegen.exchange.onnx_backend import PunchcardBackend
+from codegen.toolchain.compiler import cc_compiler
+from tests.fixtures.toolchain import toolchain_cache
+
+OPERATORS = frozenset({
+    # pointwise
+    "Clip", "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "Relu", "Sigmoid", "Tanh",
+    # windows
+    "GlobalAveragePool", "GlobalMaxPool",
+})  # fmt: skip
+"""Operators whose node tests must pass, alone and in the suite's own decompositions."""
+
+EXCLUDED: dict[str, str] = {}
+"""Pattern of a test's name, and why it is not run."""
+
+SLOW_MODELS: frozenset[str] = frozenset()
+"""Light models that take more than a few seconds to build."""
+
+LIGHT_MODELS: tuple[str, ...] = ()
+"""The suite's whole networks, with weights that are one number each."""
+
+
+class HostBackend(PunchcardBackend):
+    """Built by gcc, whose links are quickest; objects are kept between runs."""
+
+    compiler = cc_compiler("gcc")
+    cache_dir = toolchain_cache()
+
+
+def _is_wanted(case: TestCase) -> bool:
+    """Whether a node test reads and gives f32 and consists of our operators alone."""
+    graph = case.model.graph
+    if not {node.op_type for node in graph.node} <= OPERATORS | {"Constant"}:
+        return False
+    kinds = [value.type.tensor_type.elem_type for value in graph.input]
+    made = {value.type.tensor_type.elem_type for value in graph.output}
+    return onnx.TensorProto.FLOAT in kinds and made == {onnx.TensorProto.FLOAT}
+
+
+def _reason(name: str) -> str | None:
+    return next((why for pattern, why in EXCLUDED.items() if re.search(pattern, name)), None)
+
+
+def _selected() -> dict[str, type[unittest.TestCase]]:
+    """The suite's test classes with the wanted tests alone."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        wanted = {case.name for case in load_model_tests(kind="node") if _is_wanted(case)}
+        classes = BackendTest(HostBackend, __name__).test_cases
+    wanted |= set(LIGHT_MODELS)
+    found = {}
+    for class_name, made in classes.items():
+        for name in [item for item in vars(made) if item.startswith("test_")]:
+            base = name.removesuffix("_cpu")
+            if base not in wanted or base == name or _reason(name):
+                delattr(made, name)
+            elif base in SLOW_MODELS:
+                setattr(made, name, pytest.mark.slow(getattr(made, name)))
+        if any(item.startswith("test_") for item in vars(made)):
+            found[class_name] = made
+    return found
+
+
+@pytest.fixture(autouse=True)
+def private_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The suite writes the inputs of its light models to a folder."""
+    monkeypatch.setenv("ONNX_MODELS", str(tmp_path))
+
+
+globals().update(_selected())
+
+
+def test_every_exclusion_still_names_a_test() -> None:
+    names = {case.name for kind in ("node", "real") for case in load_model_tests(kind=kind)}
+    for pattern in EXCLUDED:
+        assert any(re.search(pattern, name) for name in names), pattern
