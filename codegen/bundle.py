@@ -11,10 +11,20 @@ from typing import Any
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One C file; `name` is a plain file name made by the renderer, never by a user."""
+    """One C file.
+
+    Attributes:
+        name: plain file name made by the renderer, never by a user.
+        text: its content.
+        target: what it is compiled for; empty: what the whole bundle is.
+        is_portable: compiled for any processor of the architecture, so that a program can tell
+            on all of them what is missing.
+    """
 
     name: str
     text: str
+    target: str = ""
+    is_portable: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +33,7 @@ class SourceBundle:
 
     Attributes:
         files: microkernel sources, whose text depends on family, tile, activation and target
-            alone, then `model.c` and `model.h`.
+            alone; a program for each instruction set; `model.c`, and the runtime with `model.h`.
         weights: the blob that `punchcard_create` is given; a multiple of 64 bytes.
         manifest: JSON-able; the only place where names of the user's layers stand.
         target: name of the target.
@@ -39,7 +49,8 @@ class SourceBundle:
         """SHA-256 of every byte above."""
         state = hashlib.sha256(self.target.encode())
         for file in self.files:
-            state.update(f"\0{file.name}\0{len(file.text)}\0".encode() + file.text.encode())
+            head = f"\0{file.name}\0{file.target}\0{len(file.text)}\0"
+            state.update(head.encode() + file.text.encode())
         state.update(self.weights)
         state.update(json.dumps(self.manifest, sort_keys=True).encode())
         return state.hexdigest()

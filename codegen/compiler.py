@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from codegen.bundle import SourceBundle
+from codegen.bundle import SourceBundle, SourceFile
+from codegen.formats.blob import Blob
 from codegen.ir.graph import Graph
 from codegen.ir.passes import optimize
+from codegen.kernels.microkernel import Microkernel
 from codegen.lowering.lower import lower
 from codegen.lowering.memory_plan import MemoryPlan, plan_memory
 from codegen.lowering.program import Program
+from codegen.lowering.thread_plan import StepThreads, plan_threads
 from codegen.render.microkernel_file import render_microkernel
-from codegen.render.model_file import render_header, render_model
+from codegen.render.model_file import render_model
+from codegen.render.program_file import render_program
+from codegen.render.runtime_files import runtime_files
 from codegen.schedules.schedule import Schedule
+from codegen.targets.registry import members_of
 from codegen.targets.target import Target
 
 VERSION = "0.1"
@@ -41,45 +47,91 @@ def generate(
         GraphError: the graph breaks a rule, or an operand's shape cannot be compiled.
         ScheduleError: a given schedule names a tile that the target does not have.
     """
-    program = lower(optimize(graph), target, schedules)
-    plan = plan_memory(program, target.vector_floats)
-    microkernels = list(dict.fromkeys(step.microkernel for step in program.steps))
-    chosen = [layer.schedule.to_json() if layer.schedule else "" for layer in program.layers]
-    schedule_digest = hashlib.sha256("\n".join(chosen).encode()).hexdigest()
+    optimized = optimize(graph)
+    blob = Blob()
+    parts = [_Part.made(optimized, member, schedules, blob) for member in members_of(target)]
+    weights = blob.to_bytes()
+    # What several instruction sets share is built for the least of them.
+    built_for = {kernel: part.target.name for part in parts for kernel in part.microkernels}
+    microkernels = [
+        replace(render_microkernel(kernel), target=name) for kernel, name in built_for.items()
+    ]
+    programs = [part.rendered(graph.digest) for part in parts]
+    first = parts[0].program
     model = render_model(
-        program,
-        plan,
+        targets=[part.target.full_name for part in parts],
+        weights=weights,
+        input_elements=first.input_elements,
+        output_elements=first.output_elements,
+        arena_bytes=max(4 * part.plan.size for part in parts),
+        layers=len(first.layers),
         version=VERSION,
         graph=graph.digest,
-        schedule=schedule_digest,
-        target=target.full_name,
     )
-    files = sorted((render_microkernel(kernel) for kernel in microkernels), key=lambda f: f.name)
+    files = sorted(microkernels, key=lambda file: file.name)
     return SourceBundle(
-        files=(*files, model, render_header()),
-        weights=program.blob,
-        manifest=_manifest(graph, target, threads, program, plan),
+        files=(*files, *programs, model, *runtime_files()),
+        weights=weights,
+        manifest=_manifest(graph, target, threads, parts, weights),
         target=target.full_name,
     )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What is compiled for one instruction set."""
+
+    target: Target
+    program: Program
+    plan: MemoryPlan
+    threads: tuple[StepThreads, ...]
+
+    @staticmethod
+    def made(
+        graph: Graph, target: Target, schedules: Mapping[str, Schedule] | None, blob: Blob
+    ) -> _Part:
+        program = lower(graph, target, schedules, blob)
+        plan = plan_memory(program, target.vector_floats)
+        return _Part(target, program, plan, plan_threads(program, plan, target))
+
+    @property
+    def microkernels(self) -> list[Microkernel]:
+        return list(dict.fromkeys(step.microkernel for step in self.program.steps))
+
+    def rendered(self, graph_digest: str) -> SourceFile:
+        layers = self.program.layers
+        chosen = [layer.schedule.to_json() if layer.schedule else "" for layer in layers]
+        return render_program(
+            self.program,
+            self.plan,
+            self.threads,
+            self.target,
+            version=VERSION,
+            graph=graph_digest,
+            schedule=hashlib.sha256("\n".join(chosen).encode()).hexdigest(),
+        )
 
 
 def _manifest(
-    graph: Graph, target: Target, threads: int, program: Program, plan: MemoryPlan
+    graph: Graph, target: Target, threads: int, parts: list[_Part], weights: bytes
 ) -> dict[str, Any]:
     inputs = [{"name": name, "shape": list(kind.shape)} for name, kind in graph.inputs]
     outputs = [{"name": name, "shape": list(graph.type_of(name).shape)} for name in graph.outputs]
+    # The profile and the page show the layers as the fastest program runs them.
+    program = parts[0].program
     return {
         "generator": f"punchcard {VERSION}",
         "name": graph.name,
         "graph_digest": graph.digest,
         "target": target.full_name,
+        "programs": [part.target.full_name for part in parts],
         "input": inputs[0],
         "output": outputs[0],
         "inputs": inputs,
         "outputs": outputs,
-        "arena_bytes": 4 * plan.size,
-        "weights_bytes": len(program.blob),
-        "weights_sha256": hashlib.sha256(program.blob).hexdigest(),
+        "arena_bytes": max(4 * part.plan.size for part in parts),
+        "weights_bytes": len(weights),
+        "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "threads": threads,
         "layers": [_layer(index, program) for index in range(len(program.layers))],
     }

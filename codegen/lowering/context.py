@@ -26,13 +26,17 @@ class LoweringContext:
     """Collects the program; lowering functions ask it for values in the layout they need."""
 
     def __init__(
-        self, graph: Graph, target: Target, schedules: Mapping[str, Schedule] | None = None
+        self,
+        graph: Graph,
+        target: Target,
+        schedules: Mapping[str, Schedule] | None = None,
+        blob: Blob | None = None,
     ) -> None:
         self.graph = graph
         self._wanted = dict(schedules or {})
         self.target = target
         self.spacing: Mapping[str, Spacing] = plan_spacing(graph)
-        self._blob = Blob()
+        self._blob = blob or Blob()
         self._buffers: list[Layout] = []
         self._steps: list[Step] = []
         self._layers: list[Layer] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from codegen.formats.blob import Blob
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
 from codegen.ir.ops import ACTIVATIONS
@@ -52,9 +53,21 @@ LOWERINGS: Mapping[str, Callable[[LoweringContext, Node], None]] = MappingProxyT
 )
 
 
-def lower(graph: Graph, target: Target, schedules: Mapping[str, Schedule] | None = None) -> Program:
-    """Lower an optimised graph for a target; `schedules` fixes those of some layers."""
-    context = LoweringContext(graph, target, schedules)
+def lower(
+    graph: Graph,
+    target: Target,
+    schedules: Mapping[str, Schedule] | None = None,
+    blob: Blob | None = None,
+) -> Program:
+    """Lower an optimised graph for a target.
+
+    Args:
+        graph: what to lower.
+        target: what for.
+        schedules: fixes those of some layers.
+        blob: takes the weights; programs of several targets store equal arrays once in it.
+    """
+    context = LoweringContext(graph, target, schedules, blob)
     for node in graph.nodes:
         context.begin(node)
         LOWERINGS[node.op](context, node)

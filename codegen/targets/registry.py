@@ -53,6 +53,19 @@ def load_target(name: str) -> Target:
     return TARGETS[base].with_libc(libc or "gnu")
 
 
+def members_of(target: Target) -> tuple[Target, ...]:
+    """Return the targets whose programs a binary holds, the fastest first."""
+    if not target.members:
+        return (target,)
+    return tuple(TARGETS[name].with_libc(target.libc) for name in target.members)
+
+
+def portable_target(target: Target) -> Target:
+    """Return the target of the same architecture whose code every such processor runs."""
+    same = [other for other in TARGETS.values() if other.arch == target.arch and not other.members]
+    return min(same, key=lambda other: other.rank).with_libc(target.libc)
+
+
 @cache
 def host_target() -> Target:
     """Return the target of this computer, read from /proc/cpuinfo."""

@@ -42,6 +42,8 @@ class Target:
         rank: The highest rank that fits a machine is chosen.
         libc: ``gnu`` (dynamic, needs glibc 2.28) or ``musl`` (static).
         language: What the renderer writes; only ``c`` today.
+        members: Names of targets whose programs one binary holds, the fastest first; at run time
+            the first that the processor can run is taken. Empty: this target alone.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Target:
     cc_flags: tuple[str, ...] = ()
     libc: Libc = "gnu"
     language: str = "c"
+    members: tuple[str, ...] = ()
 
     @property
     def triple(self) -> str:

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from codegen.bundle import SourceBundle
+from codegen.bundle import SourceBundle, SourceFile
 from codegen.errors import ToolchainError
+from codegen.targets.registry import TARGETS, portable_target
 from codegen.targets.target import Target
 from codegen.toolchain.command import run_command
 from codegen.toolchain.compiler import Compiler, sanitizer_compiler, zig_compiler
@@ -77,6 +78,11 @@ def build(
         msg = "zig has no address sanitizer: use gcc or clang for a sanitizer build"
         raise ToolchainError(msg)
     files = {**runner_sources(), **{file.name: file.text for file in bundle.files}}
+    portable = portable_target(target)
+    targets = dict.fromkeys(files, portable) | {
+        file.name: portable if file.is_portable else _target_of(file, target)
+        for file in bundle.files
+    }
     for name in files:
         if not _FILE_NAME.fullmatch(name):
             msg = (
@@ -89,14 +95,20 @@ def build(
     say = on_step or _say_nothing
     say(f"compiling {len(units)} files for {target.full_name}")
     with ThreadPoolExecutor(_PARALLEL) as pool:
-        compiled = list(pool.map(lambda name: _compile(shop, name, files), units))
+        compiled = list(pool.map(lambda name: _compile(shop, name, files, targets[name]), units))
     elf, link_log = _link(shop, [content for content, _ in compiled], say)
     log = "".join(text for _, text in compiled) + link_log
     return Binary(elf, log, compiler.id, hashlib.sha256(elf).hexdigest())
 
 
-def _compile(shop: _Workshop, name: str, files: Mapping[str, str]) -> tuple[bytes, str]:
-    flags = shop.compiler.compile_flags(shop.target, sanitize=shop.sanitize)
+def _target_of(file: SourceFile, target: Target) -> Target:
+    return TARGETS[file.target].with_libc(target.libc) if file.target else target
+
+
+def _compile(
+    shop: _Workshop, name: str, files: Mapping[str, str], target: Target
+) -> tuple[bytes, str]:
+    flags = shop.compiler.compile_flags(target, sanitize=shop.sanitize)
     used = _closure(name, files)
     parts = [text for used_name in used for text in (used_name, files[used_name])]
     key = cache_key([shop.compiler.id, *flags, *parts])
@@ -109,7 +121,7 @@ def _compile(shop: _Workshop, name: str, files: Mapping[str, str]) -> tuple[byte
             (folder / used_name).write_text(files[used_name], encoding="utf-8")
         argv = (*shop.compiler.argv, *flags, "-c", name, "-o", "unit.o")
         argv = (*argv, f"-ffile-prefix-map={folder}=.")
-        log = _run(shop, argv, folder, f"{name} for {shop.target.full_name}")
+        log = _run(shop, argv, folder, f"{name} for {target.full_name}")
         content = (folder / "unit.o").read_bytes()
     shop.cache.put(key, content)
     return content, log

@@ -19,6 +19,8 @@ _WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 # Fused multiply-adds are used inside an expression, as gcc's -std=c11 would not; nothing here
 # reads errno of a maths function.
 _NUMERICS = ("-ffp-contract=fast", "-fno-math-errno")
+# Only the C interface is seen from outside of a library, so that models do not meet in one program.
+_LINKAGE = ("-fPIC", "-fvisibility=hidden")
 _SANITIZERS = (
     "-fsanitize=address,undefined",
     "-fno-sanitize-recover=all",
@@ -47,7 +49,7 @@ class Compiler:
         flags = target.flags if self._takes_vector_width else ()
         defines = tuple(f"-D{name}=1" for name in target.defines)
         mode = ("-O1", "-g", *_SANITIZERS) if sanitize else ("-O3", "-g0")
-        return (*cpu, *mode, *_WARNINGS, *_NUMERICS, *flags, *defines)
+        return (*cpu, *mode, *_WARNINGS, *_NUMERICS, *_LINKAGE, *flags, *defines)
 
     def link_flags(self, target: Target, *, sanitize: bool = False) -> tuple[str, ...]:
         """Return the flags of the link.

@@ -23,6 +23,7 @@ _QEMU_CPU = {
     "aarch64-generic": "cortex-a53",
     "aarch64-a72": "cortex-a72",
     "aarch64-a76": "cortex-a76",
+    "aarch64": "cortex-a53",
 }
 _HERE = frozenset(cpu_features(Path("/proc/cpuinfo").read_text()))
 

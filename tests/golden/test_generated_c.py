@@ -42,7 +42,7 @@ def _texts(bundle: SourceBundle) -> str:
     parts = [
         f"==== {file.name}\n{file.text}"
         for file in bundle.files
-        if file.name == "model.c" or "conv" in file.name
+        if file.name.startswith("program-") or "conv" in file.name
     ]
     return "\n".join(parts)
 

@@ -9,7 +9,7 @@ import pytest
 
 from codegen.kernels.microkernel import Microkernel
 from codegen.render.microkernel_file import render_microkernel
-from codegen.render.model_file import float_text
+from codegen.render.program_file import float_text
 from codegen.render.weights_check import weights_check
 
 

@@ -11,7 +11,8 @@ from codegen.ir import GraphBuilder
 from codegen.lowering.lower import lower
 from codegen.lowering.memory_plan import plan_memory
 from codegen.lowering.program import Scratch
-from codegen.render.model_file import render_model
+from codegen.lowering.thread_plan import plan_threads
+from codegen.render.program_file import render_program
 from codegen.targets.registry import host_target, load_target
 from tests.fixtures.compiled_graph import random_inputs, relative_error, run_compiled, run_torch
 
@@ -30,7 +31,9 @@ def test_scratch_of_a_step_lies_on_lines_of_each_thread_alone() -> None:
     assert held.scratch == 32 + 16
     assert plan.scratch % 32 == 0
     assert plan.scratch >= held.scratch + 16
-    text = render_model(program, plan, version="", graph="", schedule="", target="").text
+    target = load_target("x86_64-avx2")
+    threads = plan_threads(program, plan, target)
+    text = render_program(program, plan, threads, target, version="", graph="", schedule="").text
     assert f"SCRATCH_FLOATS = {plan.scratch}" in text
     assert ".input = model->scratch + (ptrdiff_t)part * SCRATCH_FLOATS + 0," in text
     assert ".output = model->scratch + (ptrdiff_t)part * SCRATCH_FLOATS + 32," in text

@@ -1,0 +1,117 @@
+"""Decides for each step how many threads may share it, and whether it waits for those before."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from codegen.lowering.memory_plan import MemoryPlan
+from codegen.lowering.program import Packed, Program, Step
+from codegen.targets.target import Target
+
+MOST_THREADS = 64
+"""What a generated model takes at most, as its header says."""
+
+# A meeting of polling threads takes some hundred nanoseconds; a thread must bring several times
+# that to be worth it.
+_LEAST_CYCLES = 3000.0
+# Microkernels read whole vectors behind the end of a buffer without using them.
+_READ_BEHIND = 64
+
+
+@dataclass(frozen=True)
+class StepThreads:
+    """Data of one step: threads that share it at most, and whether all threads meet before it."""
+
+    most: int
+    meets: bool
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Floats of the arena that a step touches."""
+
+    start: int
+    end: int
+
+    def meets(self, other: _Span) -> bool:
+        return self.start < other.end and other.start < self.end
+
+
+@dataclass(frozen=True)
+class _Touched:
+    buffer: int
+    span: _Span
+    is_single: bool
+
+
+def plan_threads(program: Program, plan: MemoryPlan, target: Target) -> tuple[StepThreads, ...]:
+    """Threads of every step.
+
+    A step waits where it reads or writes over what an earlier one wrote or read since the last
+    meeting. Steps that write parts of one buffer, such as the segments of a layer, do not wait for
+    each other, nor do those that one thread does alone.
+    """
+    cycles = step_cycles(program, target)
+    reads: list[_Touched] = []
+    writes: list[_Touched] = []
+    found = []
+    for step, cost in zip(program.steps, cycles, strict=True):
+        most = max(1, min(MOST_THREADS, step.extent, int(cost / _LEAST_CYCLES)))
+        single = most == 1
+        read = [
+            _Touched(buffer, _span(program, plan, buffer, _READ_BEHIND), single)
+            for buffer in step.reads
+        ]
+        written = [
+            _Touched(buffer, _span(program, plan, buffer, 0), single)
+            for buffer in (() if step.writes is None else (step.writes,))
+        ]
+        meets = (
+            any(_conflict(one, other) for one in read for other in writes)
+            or any(_conflict(one, other) for one in written for other in reads)
+            or any(
+                _conflict(one, other)
+                for one in written
+                for other in writes
+                if one.buffer != other.buffer
+            )
+        )
+        if meets:
+            reads, writes = [], []
+        reads += read
+        writes += written
+        found.append(StepThreads(most, meets))
+    return tuple(found)
+
+
+def step_cycles(program: Program, target: Target) -> list[float]:
+    """Rough cycles of each step on one thread: multiply-adds at half of peak, and memory moved."""
+    weighted = [sum(isinstance(v, Packed) for _, v in step.arguments) > 1 for step in program.steps]
+    sharing: dict[int, int] = {}
+    for step, has_weights in zip(program.steps, weighted, strict=True):
+        sharing[step.layer] = sharing.get(step.layer, 0) + has_weights
+    found = []
+    for step, has_weights in zip(program.steps, weighted, strict=True):
+        macs = 0.0
+        if has_weights:
+            macs = program.layers[step.layer].nonzero_macs / sharing[step.layer]
+        found.append((macs + _moved(program, step)) / target.vector_floats)
+    return found
+
+
+def _moved(program: Program, step: Step) -> float:
+    """Floats read and written; a step that takes a part of a buffer counts as much as it writes."""
+    sizes = [program.buffers[buffer].size for buffer in step.reads]
+    if step.writes is not None:
+        sizes.append(program.buffers[step.writes].size)
+    return float(sum(sizes)) if step.writes is None else 2.0 * min(sizes, default=math.inf)
+
+
+def _span(program: Program, plan: MemoryPlan, buffer: int, behind: int) -> _Span:
+    start = plan.offsets[buffer]
+    return _Span(start, start + program.buffers[buffer].size + behind)
+
+
+def _conflict(one: _Touched, other: _Touched) -> bool:
+    return one.span.meets(other.span) and not (one.is_single and other.is_single)
