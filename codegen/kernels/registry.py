@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from codegen.kernels.depthwise_conv import DEPTHWISE_CONV
+from codegen.kernels.depthwise_rows import DEPTHWISE_ROWS
 from codegen.kernels.group_conv import GROUP_CONV
 from codegen.kernels.linear import LINEAR, LINEAR_WIDE
 from codegen.kernels.microkernel import Family
@@ -19,6 +20,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         for family in (
             GROUP_CONV,
             DEPTHWISE_CONV,
+            DEPTHWISE_ROWS,
             PATTERN_CONV,
             LINEAR,
             LINEAR_WIDE,

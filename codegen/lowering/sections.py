@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
 from codegen.ir.ops import ACTIVATIONS
+from codegen.kernels.depthwise_rows import fits_depthwise_rows
 from codegen.lowering.layout import Margins, Spacing
-from codegen.lowering.taps import conv_taps
+from codegen.lowering.taps import conv_taps, strided_margins
 
 _POINTWISE = frozenset({*ACTIVATIONS, "clip", "batch_norm", "identity", "dropout"})
 _BINARY = frozenset({"add", "sub", "mul", "div"})
@@ -19,7 +20,7 @@ def plan_spacing(graph: Graph) -> Mapping[str, Spacing]:
 
     Values joined by pointwise operations, residuals and stride-1 convolutions form a section; its
     spacing serves the neediest reader, so inside a section nothing is ever copied. A strided
-    convolution reads phase planes that lie as its output does.
+    convolution reads phase planes that lie as its output does, or its input as it lies.
     """
     shapes = {name: kind.shape for name, kind in graph.inputs}
     shapes |= {node.name: node.type.shape for node in graph.nodes}
@@ -46,7 +47,21 @@ def plan_spacing(graph: Graph) -> Mapping[str, Spacing]:
             taps = conv_taps(node, shapes[node.inputs[0]], (kernel[0], kernel[1]))
             root = find(node.name)
             margins[root] = margins[root].joined(taps.margins)
+            if node.integers("stride") != (1, 1) and _reads_as_it_lies(node, kernel, shapes):
+                root = find(node.inputs[0])
+                needed = strided_margins(node, shapes[node.inputs[0]], (kernel[0], kernel[1]))
+                margins[root] = margins[root].joined(needed)
     return {name: margins[find(name)].spacing for name in parent}
+
+
+def _reads_as_it_lies(
+    node: Node, kernel: tuple[int, ...], shapes: Mapping[str, tuple[int, ...]]
+) -> bool:
+    """Whether a strided convolution may read its input without a split into phases."""
+    is_depthwise = node.integer("groups") == shapes[node.inputs[0]][1] == node.type.shape[1] > 1
+    return is_depthwise and fits_depthwise_rows(
+        kernel, node.integers("stride"), node.integers("dilation")
+    )
 
 
 def _in_step(node: Node, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codegen.ir.node import Node
-from codegen.lowering.layout import Layout, Margins
+from codegen.lowering.layout import LINE_FLOATS, Layout, Margins
 
 
 @dataclass(frozen=True)
@@ -80,4 +80,25 @@ def conv_taps(node: Node, in_shape: tuple[int, ...], kernel: tuple[int, int]) ->
         node.type.shape[2],
         node.type.shape[3],
         tuple(taps),
+    )
+
+
+def strided_margins(node: Node, in_shape: tuple[int, ...], kernel: tuple[int, int]) -> Margins:
+    """What a strided `conv` node needs around its input where it reads that as it lies.
+
+    Args:
+        node: the convolution; its dilation is 1.
+        in_shape: (1, ic, h, w).
+        kernel: (kh, kw).
+    """
+    stride, (top, left, _, _) = node.integers("stride"), node.integers("padding")
+    height, width = node.type.shape[2:]
+    right = max(0, (width - 1) * stride[1] + kernel[1] - left - in_shape[3])
+    return Margins(
+        row=in_shape[3] + max(left, right),
+        top=top,
+        bottom=max(0, (height - 1) * stride[0] + kernel[0] - top - in_shape[2]),
+        left=left,
+        # One vector of outputs takes two of inputs, and the columns of the kernel behind them.
+        reach=2 * LINE_FLOATS + kernel[1],
     )

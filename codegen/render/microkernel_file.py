@@ -13,6 +13,7 @@ from codegen.kernels.microkernel import Family, Microkernel
 from codegen.kernels.registry import FAMILIES
 from codegen.render.activations import activation_function
 from codegen.render.depthwise_conv import render_depthwise_conv
+from codegen.render.depthwise_rows import render_depthwise_rows
 from codegen.render.group_conv import render_group_conv
 from codegen.render.linear import render_linear
 from codegen.render.pattern_conv import render_pattern_conv
@@ -39,6 +40,7 @@ BODIES: Mapping[str, Callable[[Microkernel], list[str]]] = MappingProxyType(
     {
         "conv_group": render_group_conv,
         "conv_depthwise": render_depthwise_conv,
+        "depthwise_rows": render_depthwise_rows,
         "conv_pattern": render_pattern_conv,
         "linear": render_linear,
         "linear_wide": render_linear,

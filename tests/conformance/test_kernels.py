@@ -116,6 +116,8 @@ def _every_operation() -> Graph:
     outputs.append(builder.add("div", x, row, name="broadcast"))
     outputs.append(builder.conv(x, 9, 3, name="strided", stride=2, activation="relu"))
     outputs.append(builder.conv(x, 6, 5, name="depthwise", groups=6))
+    outputs.append(builder.conv(x, 6, 5, name="halved", groups=6, stride=2))
+    outputs.append(builder.conv(x, 6, 4, name="even", groups=6))
     random = np.random.default_rng(0)
     corner = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 0]])
     corners = np.stack([np.rot90(corner, turns) for turns in range(4)])

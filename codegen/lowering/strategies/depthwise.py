@@ -9,16 +9,21 @@ from codegen.lowering.conv_arguments import conv_arguments, conv_bias
 from codegen.lowering.program import Storage
 from codegen.lowering.strategies.problem import ConvProblem
 from codegen.lowering.strategies.strategy import ConvPlan, ConvStrategy
+from codegen.schedules.depthwise_schedule import depthwise_cycles, split_cycles
 from codegen.schedules.schedule import Schedule
 
 
 def plan(problem: ConvProblem, wanted: Schedule | None) -> ConvPlan | None:
-    """Loads bound it: one or two a weight and vector."""
+    """Any kernel, stride and dilation."""
     if not problem.is_depthwise:
         return None
     rows, vectors = DEPTHWISE_CONV.tiles[problem.target.registers][0]
     schedule = wanted or Schedule("depthwise", rows, vectors)
-    cycles = float(problem.matrix.size * problem.vectors)
+    channels, taps = problem.matrix.shape
+    cycles = depthwise_cycles(channels, taps, problem.vectors, vectors)
+    if problem.taps.stride != (1, 1):
+        pixels = problem.in_shape[2] * problem.in_shape[3]
+        cycles += channels * split_cycles(pixels, problem.target.vector_floats)
     return ConvPlan(schedule, cycles, lambda: _emit(problem))
 
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from codegen.errors import ScheduleError
 from codegen.lowering.strategies.depthwise import DEPTHWISE
+from codegen.lowering.strategies.depthwise_rows import DEPTHWISE_ROWS_STRATEGY
 from codegen.lowering.strategies.grouped import GROUPED
 from codegen.lowering.strategies.pattern import PATTERN
 from codegen.lowering.strategies.problem import ConvProblem
@@ -14,7 +15,7 @@ from codegen.lowering.strategies.strategy import ConvPlan, ConvStrategy
 from codegen.schedules.schedule import Schedule
 
 STRATEGIES: Mapping[str, ConvStrategy] = MappingProxyType(
-    {strategy.name: strategy for strategy in (GROUPED, PATTERN, DEPTHWISE)}
+    {strategy.name: strategy for strategy in (GROUPED, PATTERN, DEPTHWISE, DEPTHWISE_ROWS_STRATEGY)}
 )
 """By the format of their schedules; where two cost the same the earlier one is taken."""
 
