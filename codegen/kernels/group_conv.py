@@ -1,6 +1,6 @@
 """Convolution by groups of filters that share positions; dense, block and pattern layers alike."""
 
-from codegen.kernels.microkernel import Family, Field
+from codegen.kernels.microkernel import Cut, Family, Field
 
 GROUP_CONV = Family(
     name="conv_group",
@@ -24,4 +24,14 @@ GROUP_CONV = Family(
         32: ((8, 3), (4, 6), (2, 8), (1, 8)),
         16: ((8, 1), (4, 3), (2, 4), (1, 6)),
     },
+    # One vector of positions cannot be shared. Where it can, sharing positions is faster, as
+    # each thread then reads what it wrote itself.
+    cut=Cut(
+        count="groups",
+        items=(("starts", 1), ("bias", "rows"), ("planes", "rows")),
+        starts="starts",
+        entries=(("offsets", 1), ("weights", "rows")),
+        most_units=1,
+    ),
+    unit_work=6,
 )

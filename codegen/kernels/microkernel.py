@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,25 @@ class Field:
     name: str
     type: str
     note: str
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Another way to share a step: each thread's parameters describe a part of the layer.
+
+    Attributes:
+        count: int member that tells how many items there are, and then how many of the part.
+        items: pointer members that advance with each item, by elements or by "rows" of the tile.
+        starts: member that holds cumulative entries, int32 [item] and then the total.
+        entries: pointer members that advance with each entry.
+        most_units: chosen where `begin` and `end` count no more than this: small maps.
+    """
+
+    count: str
+    items: tuple[tuple[str, int | Literal["rows"]], ...]
+    starts: str
+    entries: tuple[tuple[str, int | Literal["rows"]], ...]
+    most_units: int
 
 
 @dataclass(frozen=True)
@@ -29,6 +49,7 @@ class Family:
         balance: member that holds cumulative work, int32 [unit] and then the total: threads take
             shares of even work by it; without one, shares of as many units.
         unit_work: work of a unit beside what that member counts.
+        cut: another way to share a step between threads, for small maps.
         tiles: per number of vector registers, the tiles it is made for: (rows, vectors).
     """
 
@@ -38,6 +59,7 @@ class Family:
     tiles: Mapping[int, tuple[tuple[int, int], ...]]
     balance: str = ""
     unit_work: int = 0
+    cut: Cut | None = None
 
     @property
     def struct(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from codegen.kernels.registry import FAMILIES
 from codegen.lowering.memory_plan import MemoryPlan
 from codegen.lowering.program import Packed, Program, Step
 from codegen.targets.target import Target
@@ -21,10 +22,17 @@ _READ_BEHIND = 64
 
 @dataclass(frozen=True)
 class StepThreads:
-    """Data of one step: threads that share it at most, and whether all threads meet before it."""
+    """Data of one step.
+
+    Attributes:
+        most: threads that share it at most.
+        meets: whether all threads meet before it.
+        is_cut: whether they share it by the family's cut, not by its units.
+    """
 
     most: int
     meets: bool
+    is_cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,8 @@ def plan_threads(program: Program, plan: MemoryPlan, target: Target) -> tuple[St
     writes: list[_Touched] = []
     found = []
     for step, cost in zip(program.steps, cycles, strict=True):
-        most = max(1, min(MOST_THREADS, step.extent, int(cost / _LEAST_CYCLES)))
+        items, is_cut = _items(step)
+        most = max(1, min(MOST_THREADS, items, int(cost / _LEAST_CYCLES)))
         single = most == 1
         read = [
             _Touched(buffer, _span(program, plan, buffer, _READ_BEHIND), single)
@@ -81,8 +90,19 @@ def plan_threads(program: Program, plan: MemoryPlan, target: Target) -> tuple[St
             reads, writes = [], []
         reads += read
         writes += written
-        found.append(StepThreads(most, meets))
+        found.append(StepThreads(most, meets, is_cut))
     return tuple(found)
+
+
+def _items(step: Step) -> tuple[int, bool]:
+    """Items that threads can share, and whether they are those of the family's cut."""
+    cut = FAMILIES[step.microkernel.family].cut
+    if cut is None or step.extent > cut.most_units:
+        return step.extent, False
+    items = dict(step.arguments)[cut.count]
+    if not isinstance(items, int) or items < 2 * step.extent:
+        return step.extent, False
+    return items, True
 
 
 def step_cycles(program: Program, target: Target) -> list[float]:

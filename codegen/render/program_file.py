@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from codegen.bundle import SourceFile
-from codegen.kernels.microkernel import Family, Microkernel
+from codegen.kernels.microkernel import Cut, Family, Microkernel
 from codegen.kernels.registry import FAMILIES
 from codegen.lowering.memory_plan import MemoryPlan
 from codegen.lowering.program import Address, Mask, Packed, Program, Scratch, Step
@@ -59,7 +59,7 @@ def render_program(
         "",
     ]
     for index, step in enumerate(program.steps):
-        lines += [*_step_lines(index, step, plan), ""]
+        lines += [*_step_lines(index, step, plan, threads[index]), ""]
     lines += _table_lines(program, plan, threads)
     lines += _program_lines(program, plan, target)
     name = re.sub("[^a-z0-9]", "-", target.full_name)
@@ -77,12 +77,12 @@ def _microkernel_lines(used: list[Microkernel]) -> list[str]:
     return lines
 
 
-def _step_lines(index: int, step: Step, plan: MemoryPlan) -> list[str]:
+def _step_lines(index: int, step: Step, plan: MemoryPlan, shared: StepThreads) -> list[str]:
     family = FAMILIES[step.microkernel.family]
     lines = [
         f"/* Layer {step.layer}. {step.note[:1].upper()}{step.note[1:]}. */",
         f"static void step_{index}(const punchcard_model *model, int part, int parts) {{",
-        f"  const {family.struct} layer = {{",
+        f"  {'' if shared.is_cut else 'const '}{family.struct} layer = {{",
     ]
     types = {field.name: field.type for field in family.fields}
     scratch = step.scratch_offsets()
@@ -92,11 +92,13 @@ def _step_lines(index: int, step: Step, plan: MemoryPlan) -> list[str]:
         else:
             text = _argument(value, types[name], plan)
         lines.append(f"    .{name} = {text},")
-    return [*lines, "  };", *_call_lines(step, family), "}"]
+    return [*lines, "  };", *_call_lines(step, family, shared), "}"]
 
 
-def _call_lines(step: Step, family: Family) -> list[str]:
+def _call_lines(step: Step, family: Family, shared: StepThreads) -> list[str]:
     name = step.microkernel.name
+    if shared.is_cut and family.cut is not None:
+        return _cut_lines(step, family.cut, family.unit_work)
     if family.balance:
         work = f"layer.{family.balance}, {step.extent}, {family.unit_work}"
         return [
@@ -106,6 +108,26 @@ def _call_lines(step: Step, family: Family) -> list[str]:
         ]
     share = f"{step.extent} * part / parts, {step.extent} * (part + 1) / parts"
     return wrapped(f"  {name}(&layer, {share});")
+
+
+def _cut_lines(step: Step, cut: Cut, unit_work: int) -> list[str]:
+    """The parameters are cut down to the thread's own items."""
+    rows = step.microkernel.tile[0]
+    work = f"layer.{cut.starts}, layer.{cut.count}, {unit_work}"
+    lines = [
+        f"  const int begin = punchcard_share({work}, part, parts);",
+        f"  const int end = punchcard_share({work}, part + 1, parts);",
+        f"  const ptrdiff_t entries = layer.{cut.starts}[begin] - layer.{cut.starts}[0];",
+    ]
+    for members, by in ((cut.entries, "entries"), (cut.items, "begin")):
+        for name, step_size in members:
+            size = rows if step_size == "rows" else step_size
+            lines.append(f"  layer.{name} += {by}{f' * {size}' if size != 1 else ''};")
+    return [
+        *lines,
+        f"  layer.{cut.count} = end - begin;",
+        f"  {step.microkernel.name}(&layer, 0, begin < end ? {step.extent} : 0);",
+    ]
 
 
 def _argument(

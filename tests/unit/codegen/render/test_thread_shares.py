@@ -55,3 +55,22 @@ def test_blocks_of_uneven_work_are_all_computed_once_by_any_number_of_threads(
     for threads in (1, 2, 5, 8):
         got = run_compiled(graph, host_target(), inputs, tmp_path, threads=threads)[0]
         assert relative_error(got, wanted) < 1e-5
+
+
+def test_maps_of_one_vector_are_shared_by_groups_of_filters(tmp_path: Path) -> None:
+    builder = GraphBuilder("small", seed=4)
+    x = builder.input((1, 64, 3, 3))
+    random = np.random.default_rng(1)
+    values = random.standard_normal((300, 64, 3, 3)) * (random.random((300, 64, 3, 3)) < 0.3)
+    keys = {"weight": builder.weight("w", values.astype(np.float32))}
+    builder.add("conv", x, name="y", weights=keys, padding=(1, 1, 1, 1), activation="relu")
+    graph = builder.build("y")
+    program = lower(graph, host_target())
+    plan = plan_memory(program, host_target().vector_floats)
+    shared = plan_threads(program, plan, host_target())
+    assert any(item.is_cut and item.most > 1 for item in shared)
+    inputs = random_inputs(graph)
+    wanted = run_torch(graph, inputs)[0]
+    for threads in (1, 2, 7):
+        got = run_compiled(graph, host_target(), inputs, tmp_path, threads=threads)[0]
+        assert relative_error(got, wanted) < 1e-5
