@@ -46,6 +46,26 @@ _POINTWISE: dict[str, Callable[[Tensor, float], Tensor]] = {
     "silu": lambda x, _: F.silu(x),
     "hard_swish": lambda x, _: F.hardswish(x),
     "tanh": lambda x, _: torch.tanh(x),
+    "elu": lambda x, alpha: F.elu(x, alpha),
+    "softplus": lambda x, _: F.softplus(x, threshold=80.0),
+    "mish": lambda x, _: F.mish(x),
+    "gelu": lambda x, _: F.gelu(x),
+    "gelu_tanh": lambda x, _: F.gelu(x, approximate="tanh"),
+}
+"""Activations that can be fused; the number is the slope of those that have one."""
+
+_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "exp": torch.exp,
+    "log": torch.log,
+    "erf": torch.erf,
+    "abs": torch.abs,
+    "neg": torch.neg,
+    "sqrt": torch.sqrt,
+    "reciprocal": torch.reciprocal,
+    "floor": torch.floor,
+    "ceil": torch.ceil,
+    "round": torch.round,
+    "sign": lambda x: torch.where(x.isnan(), x, x.sign()),  # torch gives 0 for what is no number
 }
 
 
@@ -166,9 +186,21 @@ def _pad(call: Call) -> Tensor:
     return _padded(call.x, call.node.integers("padding"), call.node.number("value"))
 
 
+def _hard_sigmoid(call: Call) -> Tensor:
+    gate = call.x * call.node.number("alpha") + call.node.number("beta")
+    return gate.clamp(0.0, 1.0)
+
+
+def _function(name: str) -> Operation:
+    function = _FUNCTIONS[name]
+    return lambda call: function(call.x)
+
+
 def _activation(name: str) -> Operation:
     function = _POINTWISE[name]
-    if name == "leaky_relu":
+    if name == "hard_sigmoid":
+        return _hard_sigmoid
+    if name in {"leaky_relu", "elu"}:
         return lambda call: function(call.x, call.node.number("alpha"))
     return lambda call: function(call.x, 0.0)
 
@@ -181,6 +213,10 @@ OPERATIONS: dict[str, Operation] = {
     "sub": lambda call: call.x - call.inputs[1],
     "mul": lambda call: call.x * call.inputs[1],
     "div": lambda call: call.x / call.inputs[1],
+    "pow": lambda call: call.x.pow(call.inputs[1]),
+    "min": lambda call: torch.minimum(call.x, call.inputs[1]),
+    "max": lambda call: torch.maximum(call.x, call.inputs[1]),
+    "prelu": lambda call: torch.where(call.x < 0, call.x * call.inputs[1], call.x),
     "clip": lambda call: call.x.clamp(call.node.number("low"), call.node.number("high")),
     "max_pool": _max_pool,
     "average_pool": _average_pool,
@@ -196,5 +232,6 @@ OPERATIONS: dict[str, Operation] = {
         call.x, call.node.number("probability"), training=call.training
     ),
     **{name: _activation(name) for name in _POINTWISE if name != "none"},
+    **{name: _function(name) for name in _FUNCTIONS},
 }
 """Operation of each op of `codegen.ir.ops.OPS`; values carry any batch size."""

@@ -15,10 +15,13 @@ from codegen.errors import GraphError
 from codegen.exchange.onnx_signature import CLASSES_KEY, PREPROCESSING_KEY
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
-from codegen.ir.ops import ACTIVATIONS
+from codegen.ir.ops import ACTIVATIONS, FUNCTIONS, GATE
 
 OPSET = 17
-_IR_VERSION = 8
+"""The oldest that has layer norm; graphs with newer operators are written in theirs."""
+
+_NEWER = {"mish": 18, "gelu": 20, "gelu_tanh": 20}
+_IR_VERSIONS = {17: 8, 18: 8, 20: 9}
 _BATCH = "batch"
 _MAX_BYTES = 2**31 - 1
 
@@ -46,12 +49,20 @@ def export_onnx(graph: Graph) -> bytes:
         [_value(name, graph.type_of(name).shape) for name in graph.outputs],
         writer.tensors,
     )
+    opset = _opset_of(graph)
     model = helper.make_model(
-        proto, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="punchcard"
+        proto, opset_imports=[helper.make_opsetid("", opset)], producer_name="punchcard"
     )
-    model.ir_version = _IR_VERSION
+    model.ir_version = _IR_VERSIONS[opset]
     helper.set_model_props(model, dict(_metadata(graph)))
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def _opset_of(graph: Graph) -> int:
+    """The least opset that has every operator of the graph."""
+    used = {node.op for node in graph.nodes}
+    used |= {str(node.attrs["activation"]) for node in graph.nodes if "activation" in node.attrs}
+    return max(OPSET, *(_NEWER.get(op, 0) for op in used), 0)
 
 
 def _value(name: str, shape: tuple[int, ...]) -> onnx.ValueInfoProto:
@@ -237,22 +248,30 @@ def _write_activation(
         writer.emit("Clip", node, [value, *limits], name=name)
     else:
         op, attrs = _ACTIVATIONS[activation]
-        attrs = {"alpha": alpha} if activation == "leaky_relu" else attrs
+        if activation == node.op == "hard_sigmoid":
+            attrs = {key: node.number(key) for key in ("alpha", "beta")}
+        elif activation in {"leaky_relu", "elu"}:
+            attrs = {"alpha": alpha}
         writer.emit(op, node, [value], attrs, name=name)
 
 
-_ACTIVATIONS: dict[str, tuple[str, dict[str, float]]] = {
+_ACTIVATIONS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "relu": ("Relu", {}),
     "sigmoid": ("Sigmoid", {}),
     "tanh": ("Tanh", {}),
     "hard_swish": ("HardSwish", {}),
-    "hard_sigmoid": ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
+    "hard_sigmoid": ("HardSigmoid", GATE),
     "leaky_relu": ("LeakyRelu", {}),
+    "elu": ("Elu", {}),
+    "softplus": ("Softplus", {}),
+    "mish": ("Mish", {}),
+    "gelu": ("Gelu", {}),
+    "gelu_tanh": ("Gelu", {"approximate": "tanh"}),
 }
 
 
 def _activation(writer: _Writer, node: Node) -> None:
-    alpha = node.number("alpha") if node.op == "leaky_relu" else 0.0
+    alpha = node.number("alpha") if "alpha" in node.attrs else 0.0
     _write_activation(writer, node, node.inputs[0], node.op, alpha, node.name)
 
 
@@ -273,6 +292,10 @@ _WRITERS: dict[str, Callable[[_Writer, Node], None]] = {
     "sub": _plain("Sub"),
     "mul": _plain("Mul"),
     "div": _plain("Div"),
+    "pow": _plain("Pow"),
+    "min": _plain("Min"),
+    "max": _plain("Max"),
+    "prelu": _plain("PRelu"),
     "clip": _clip,
     "max_pool": _plain("MaxPool", _window),
     "average_pool": _average_pool,
@@ -286,5 +309,6 @@ _WRITERS: dict[str, Callable[[_Writer, Node], None]] = {
     "identity": _plain("Identity"),
     "dropout": _dropout,
     **dict.fromkeys(ACTIVATIONS, _activation),
+    **{name: _plain(name.capitalize()) for name in FUNCTIONS},
 }
 """How each operation of the IR is written."""

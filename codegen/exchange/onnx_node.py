@@ -20,7 +20,8 @@ _KIND = onnx.AttributeProto
 _READABLE = frozenset(
     getattr(onnx.TensorProto, name)
     for name in (
-        "FLOAT", "DOUBLE", "FLOAT16", "INT8", "UINT8", "INT16", "UINT16", "INT32", "INT64", "BOOL",
+        "FLOAT", "DOUBLE", "FLOAT16", "INT8", "UINT8", "INT16", "UINT16", "INT32", "UINT32",
+        "INT64", "UINT64", "BOOL",
     )
 )  # fmt: skip
 

@@ -10,7 +10,6 @@ from codegen.exchange.onnx_node import Constant, Flow, NodeRefusedError, OnnxNod
 from codegen.exchange.onnx_scope import Scope
 
 _LARGEST = float(np.finfo(np.float32).max)
-_SIXTH = shortest(1 / 6)
 
 
 def activation(op: str) -> Callable[[Scope, OnnxNode], Flow]:
@@ -18,29 +17,57 @@ def activation(op: str) -> Callable[[Scope, OnnxNode], Flow]:
     return lambda scope, node: scope.simple(node, op, node.flow())
 
 
-def leaky_relu(scope: Scope, node: OnnxNode) -> Flow:
-    """LeakyRelu."""
-    return scope.simple(node, "leaky_relu", node.flow(), alpha=node.number("alpha", 0.01))
+def sloped(op: str, default: float) -> Callable[[Scope, OnnxNode], Flow]:
+    """Handler of an activation with one number `alpha`."""
+    return lambda scope, node: scope.simple(
+        node, op, node.flow(), alpha=node.number("alpha", default)
+    )
+
+
+def gelu(scope: Scope, node: OnnxNode) -> Flow:
+    """Gelu by the error function or by tanh."""
+    forms = {"none": "gelu", "tanh": "gelu_tanh"}
+    form = node.text("approximate", "none")
+    if form not in forms:
+        msg = f"its approximation {form!r} is unknown; export with none or tanh"
+        raise NodeRefusedError(msg)
+    return scope.simple(node, forms[form], node.flow())
 
 
 def swish(scope: Scope, node: OnnxNode) -> Flow:
-    """Swish of newer opsets, with its usual slope of 1."""
-    if node.number("alpha", 1.0) != 1.0:
-        msg = "only a slope of 1 is supported"
-        raise NodeRefusedError(msg)
-    return scope.simple(node, "silu", node.flow())
+    """Swish of newer opsets; a slope other than 1 is x * sigmoid(slope * x)."""
+    x, alpha = node.flow(), node.number("alpha", 1.0)
+    if alpha == 1.0:
+        return scope.simple(node, "silu", x)
+    name = scope.name_of(node)
+    scaled = scaled_by(scope, f"{name}/scaled", x, alpha)
+    return scope.add(name, "mul", x, scope.add(f"{name}/gate", "sigmoid", scaled))
+
+
+def selu(scope: Scope, node: OnnxNode) -> Flow:
+    """Selu: gamma times elu."""
+    name = scope.name_of(node)
+    alpha, gamma = node.number("alpha", 1.6732632), node.number("gamma", 1.050701)
+    return scaled_by(scope, name, scope.add(f"{name}/elu", "elu", node.flow(), alpha=alpha), gamma)
+
+
+def softsign(scope: Scope, node: OnnxNode) -> Flow:
+    """Softsign: x / (1 + |x|)."""
+    name, x = scope.name_of(node), node.flow()
+    size = scope.add(f"{name}/size", "abs", x)
+    one = scope.number(1.0, f"{name}/one")
+    return scope.add(name, "div", x, scope.add(f"{name}/more", "add", size, one))
+
+
+def scaled_by(scope: Scope, name: str, x: Flow, factor: float) -> Flow:
+    """A value times a number."""
+    return scope.add(name, "mul", x, scope.number(factor, f"{name}/factor"))
 
 
 def hard_sigmoid(scope: Scope, node: OnnxNode) -> Flow:
-    """HardSigmoid of slope 1/6; other slopes as clip(x * alpha + beta, 0, 1)."""
-    x, name = node.flow(), scope.name_of(node)
+    """HardSigmoid."""
     alpha, beta = node.number("alpha", 0.2), node.number("beta", 0.5)
-    if abs(alpha - _SIXTH) < 1e-6 and beta == 0.5:
-        return scope.add(name, "hard_sigmoid", x)
-    for op, number in (("mul", alpha), ("add", beta)):
-        value = Constant(np.full((1,) * x.rank, number, dtype=np.float32))
-        x = scope.add(f"{name}/{op}", op, x, scope.as_flow(value, f"{name}/{op}.value"))
-    return scope.add(name, "clip", x, low=0.0, high=1.0)
+    return scope.simple(node, "hard_sigmoid", node.flow(), alpha=alpha, beta=beta)
 
 
 def clip(scope: Scope, node: OnnxNode) -> Flow:
@@ -104,7 +131,7 @@ def cast(scope: Scope, node: OnnxNode) -> Flow:
 
 
 def arithmetic(op: str) -> Callable[[Scope, OnnxNode], Flow]:
-    """Handler of Add, Sub, Mul or Div of values and constants."""
+    """Handler of a function of two values or constants that broadcast."""
 
     def handle(scope: Scope, node: OnnxNode) -> Flow:
         if len(node.inputs) != 2:
@@ -121,25 +148,70 @@ def arithmetic(op: str) -> Callable[[Scope, OnnxNode], Flow]:
     return handle
 
 
+def joined(op: str) -> Callable[[Scope, OnnxNode], Flow]:
+    """Handler of Sum, Max, Min or Mean of any number of values, two at a time."""
+
+    def handle(scope: Scope, node: OnnxNode) -> Flow:
+        name, last = scope.name_of(node), len(node.inputs) - 1
+        total = _operand(scope, node, 0, name)
+        for index in range(1, last + 1):
+            part = name if index == last else f"{name}/{index}"
+            total = scope.add(part, op, total, _operand(scope, node, index, name))
+        return total if last else scope.add(name, "identity", total)
+
+    return handle
+
+
+def mean(scope: Scope, node: OnnxNode) -> Flow:
+    """Mean of values: their sum by their number."""
+    total = joined("add")(scope, node)
+    return scaled_by(scope, f"{total.name}/mean", total, 1.0 / len(node.inputs))
+
+
+def power(scope: Scope, node: OnnxNode) -> Flow:
+    """Pow; the common exponents become what is quicker."""
+    exponent = node.inputs[1] if len(node.inputs) == 2 else None
+    if isinstance(exponent, Constant) and exponent.array.size == 1:
+        x, number = node.flow(), float(exponent.array.reshape(-1)[0])
+        if exponent.array.ndim <= x.rank:
+            if number == 2.0:
+                return scope.simple(node, "mul", x, x)
+            if number in _POWERS:
+                return scope.simple(node, _POWERS[number], x)
+    return arithmetic("pow")(scope, node)
+
+
+_POWERS = {0.5: "sqrt", 1.0: "identity", -1.0: "reciprocal"}
+
+
+def prelu(scope: Scope, node: OnnxNode) -> Flow:
+    """PRelu, whose slope broadcasts to the value; one number for all is a leaky relu."""
+    x, slope = node.flow(), node.inputs[1] if len(node.inputs) == 2 else None
+    if isinstance(slope, Constant) and slope.array.size == 1:
+        number = shortest(slope.array.reshape(-1)[0])
+        return scope.simple(node, "leaky_relu", x, alpha=number)
+    name = scope.name_of(node)
+    made = scope.add(name, "prelu", x, _operand(scope, node, 1, name))
+    if made.type != x.type:
+        msg = f"its slope does not broadcast to {x.type}"
+        raise NodeRefusedError(msg)
+    return made
+
+
 def _operand(scope: Scope, node: OnnxNode, index: int, name: str) -> Flow:
-    """An operand whose batch axis stays the batch axis after broadcasting."""
-    value, other = node.inputs[index], node.inputs[1 - index]
-    if value is None or other is None:
-        msg = "one of its inputs is missing"
+    """An operand as a value; whole numbers become floats."""
+    value = node.inputs[index]
+    if value is None:
+        msg = f"its input {index} is missing"
         raise NodeRefusedError(msg)
     if isinstance(value, Flow):
-        if isinstance(other, Flow) and other.rank != value.rank:
-            msg = f"it joins values of {value.rank} and {other.rank} axes; reshape one first"
-            raise NodeRefusedError(msg)
         return value
-    assert isinstance(other, Flow)  # two constants were folded
-    shape = value.array.shape
-    if len(shape) > other.rank or (len(shape) == other.rank and shape[0] != 1):
-        msg = f"its constant {shape} would widen the batch axis of {other.type}"
-        raise NodeRefusedError(msg)
-    if not shape:
-        value = Constant(value.array.reshape((1,)), value.key)
-    return scope.as_flow(value, f"{name}.value{index}")
+    array, key = value.array, value.key
+    if array.dtype == np.int64:
+        array, key = array.astype(np.float32), None
+    return scope.as_flow(
+        Constant(array if array.ndim else array.reshape((1,)), key), f"{name}.value{index}"
+    )
 
 
 def _bias_of_linear(scope: Scope, node: OnnxNode) -> Flow | None:

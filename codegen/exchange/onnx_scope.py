@@ -107,6 +107,10 @@ class Scope:
             self._constants[id(value)] = (value, flow)
         return self._constants[id(value)][1]
 
+    def number(self, value: float, name: str) -> Flow:
+        """One number as a constant value."""
+        return self.as_flow(Constant(np.full((1,), value, dtype=np.float32)), name)
+
     def build(
         self,
         outputs: tuple[str, ...],

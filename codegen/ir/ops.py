@@ -22,8 +22,34 @@ ACTIVATIONS = (
     "silu",
     "hard_swish",
     "tanh",
+    "elu",
+    "softplus",
+    "mish",
+    "gelu",
+    "gelu_tanh",
 )
 """Pointwise functions that are nodes of their own and can also be fused into conv and linear."""
+
+FUNCTIONS = (
+    "exp",
+    "log",
+    "erf",
+    "abs",
+    "neg",
+    "sqrt",
+    "reciprocal",
+    "floor",
+    "ceil",
+    "round",
+    "sign",
+)
+"""Pointwise functions that are always nodes of their own."""
+
+BINARY = ("add", "sub", "mul", "div", "pow", "min", "max", "prelu")
+"""Functions of two operands that broadcast; the right one of `prelu` is the slope."""
+
+GATE: Mapping[str, AttrValue] = {"alpha": 0.16666667, "beta": 0.5}
+"""Slope and offset of a hard sigmoid that can be fused: x / 6 + 1 / 2."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +97,7 @@ OPS: dict[str, Op] = {
         (1, 1), shapes.batch_norm, {"epsilon": 1e-5}, ("gamma", "beta", "mean", "variance")
     ),
     "add": Op((2, 2), shapes.broadcast, _FUSED),
-    "sub": Op((2, 2), shapes.broadcast),
-    "mul": Op((2, 2), shapes.broadcast),
-    "div": Op((2, 2), shapes.broadcast),
+    **{name: Op((2, 2), shapes.broadcast) for name in BINARY if name != "add"},
     "clip": Op((1, 1), shapes.same, {"low": None, "high": None}),
     "max_pool": Op((1, 1), shapes.window, _WINDOW),
     "average_pool": Op((1, 1), shapes.window, {**_WINDOW, "count_include_pad": False}),
@@ -86,7 +110,9 @@ OPS: dict[str, Op] = {
     "constant": Op((0, 0), shapes.constant, {}, ("value",)),
     "identity": Op((1, 1), shapes.same),
     "dropout": Op((1, 1), shapes.same, {"probability": 0.5}),
-    **{name: Op((1, 1), shapes.same) for name in ACTIVATIONS if name != "leaky_relu"},
+    **{name: Op((1, 1), shapes.same) for name in (*ACTIVATIONS, *FUNCTIONS)},
     "leaky_relu": Op((1, 1), shapes.same, {"alpha": 0.01}),
+    "elu": Op((1, 1), shapes.same, {"alpha": 1.0}),
+    "hard_sigmoid": Op((1, 1), shapes.same, GATE),
 }
 """`padding` is (top, left, bottom, right) in pixels; `stride`, `dilation`, `kernel` are (y, x)."""

@@ -16,8 +16,8 @@ UNARY = Family(
         Field("input_plane", "ptrdiff_t", "elements between planes"),
         Field("output_plane", "ptrdiff_t", "elements between planes"),
         Field("vectors", "int", "vectors of flat positions"),
-        Field("alpha", "float", "slope of a leaky relu, or the low end of a clip"),
-        Field("beta", "float", "the high end of a clip"),
+        Field("alpha", "float", "slope of an activation, or the low end of a clip"),
+        Field("beta", "float", "offset of a gate, or the high end of a clip"),
     ),
     tiles=_ANY,
 )
@@ -41,14 +41,16 @@ BINARY = Family(
 
 BROADCAST = Family(
     name="broadcast",
-    unit="items of the first axis",
+    unit="rows of the last axis",
     fields=(
         Field("left", "const float *", "first element"),
         Field("right", "const float *", "first element"),
         Field("output", "float *", "first element; no gaps"),
-        Field("sizes", "const int32_t *", "[axis]: extent of the output's four axes"),
+        Field("sizes", "const int32_t *", "[axis]: extent of the output"),
         Field("left_strides", "const int32_t *", "[axis]: in elements, 0 where it is repeated"),
         Field("right_strides", "const int32_t *", "[axis]: in elements, 0 where it is repeated"),
+        Field("axes", "int", "at least one; the last stride of an operand is 0 or 1"),
+        Field("alpha", "float", "slope of an activation"),
     ),
     tiles=_ANY,
 )

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from codegen.formats.blob import Blob
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
-from codegen.ir.ops import ACTIVATIONS
+from codegen.ir.ops import ACTIVATIONS, BINARY, FUNCTIONS
 from codegen.lowering.context import LoweringContext
 from codegen.lowering.lower_conv import lower_conv
 from codegen.lowering.lower_linear import lower_linear
@@ -36,8 +36,8 @@ LOWERINGS: Mapping[str, Callable[[LoweringContext, Node], None]] = MappingProxyT
         "conv": lower_conv,
         "linear": lower_linear,
         "batch_norm": lower_batch_norm,
-        **dict.fromkeys(("add", "sub", "mul", "div"), lower_binary),
-        **dict.fromkeys((*ACTIVATIONS, "clip"), lower_unary),
+        **dict.fromkeys(BINARY, lower_binary),
+        **dict.fromkeys((*ACTIVATIONS, *FUNCTIONS, "clip"), lower_unary),
         "max_pool": lower_pool,
         "average_pool": lower_pool,
         "global_average_pool": lower_global_pool,

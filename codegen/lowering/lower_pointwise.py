@@ -6,29 +6,34 @@ import math
 
 import numpy as np
 
-from codegen.errors import GraphError
 from codegen.ir.node import Node
+from codegen.ir.ops import GATE
 from codegen.kernels.depthwise_conv import DEPTHWISE_CONV
 from codegen.lowering.context import LoweringContext, address, natural_layout
 from codegen.lowering.layout import Layout, vector
 from codegen.lowering.program import Address, Argument, Mask, Storage
 
-_AXES = 4
+_MOVES_ZERO = frozenset({"sigmoid", "hard_sigmoid", "softplus", "exp", "log", "reciprocal"})
+"""Functions of which f(0) is not zero."""
+
+_BREAKS_ZERO = frozenset({"div", "pow"})
+"""Functions of two operands of which f(0, 0) is not zero."""
 
 
 def lower_unary(context: LoweringContext, node: Node) -> None:
     """Lower an activation or a clip."""
     source = _source(context, node, node.inputs[0])
-    low, high = 0.0, 0.0
+    name, low, high = node.op, 0.0, 0.0
     if node.op == "clip":
         low, high = node.number("low"), node.number("high")
-    elif node.op == "leaky_relu":
+    elif node.op == "hard_sigmoid":
+        low, high = node.number("alpha"), node.number("beta")
+        name = "hard_sigmoid" if node.attrs == GATE else "hard_gate"
+    elif "alpha" in node.attrs:
         low = node.number("alpha")
     # Padding must stay zero: where f(0) is not, it is masked.
-    moves_zero = node.op in ("sigmoid", "hard_sigmoid") or (
-        node.op == "clip" and not low <= 0 <= high
-    )
-    _emit_unary(context, node, source, node.op, low, high, is_masked=moves_zero)
+    moves_zero = node.op in _MOVES_ZERO or (node.op == "clip" and not low <= 0 <= high)
+    _emit_unary(context, node, source, name, low, high, is_masked=moves_zero)
 
 
 def _emit_unary(
@@ -66,7 +71,7 @@ def _emit_unary(
 
 
 def lower_binary(context: LoweringContext, node: Node) -> None:
-    """Lower an addition, subtraction, multiplication or division with broadcasting."""
+    """Lower a function of two operands that broadcast."""
     shape = node.type.shape
     shapes = [context.shape(name) for name in node.inputs]
     if shapes[0] == shapes[1]:
@@ -98,7 +103,7 @@ def _emit_binary(
 ) -> None:
     layout = sources[0].layout
     output = context.buffer(layout)
-    is_masked = layout.is_planar and ("channel" in words or node.op == "div")
+    is_masked = layout.is_planar and ("channel" in words or node.op in _BREAKS_ZERO)
     attrs = node.attrs
     context.emit(
         "binary",
@@ -127,36 +132,28 @@ def _emit_binary(
 def _emit_broadcast(context: LoweringContext, node: Node) -> None:
     sources = [context.flat(name) for name in node.inputs]
     sizes, strides = broadcast_axes(node.type.shape, [context.shape(n) for n in node.inputs])
-    if len(sizes) > _AXES:
-        msg = (
-            f"node {node.name!r} ({node.op}): broadcasting over {len(sizes)} separate axes cannot "
-            f"be compiled: reshape the operands so that at most {_AXES} remain"
-        )
-        raise GraphError(msg)
-    missing = _AXES - len(sizes)
     output = context.buffer(natural_layout(node.type.shape))
     arguments: dict[str, Argument] = {
         "left": address(sources[0]),
         "right": address(sources[1]),
         "output": address(output),
-        "sizes": context.pack(np.array([1] * missing + sizes), "int32_t"),
-        "left_strides": context.pack(np.array([0] * missing + strides[0]), "int32_t"),
-        "right_strides": context.pack(np.array([0] * missing + strides[1]), "int32_t"),
+        "sizes": context.pack(np.array(sizes), "int32_t"),
+        "left_strides": context.pack(np.array(strides[0]), "int32_t"),
+        "right_strides": context.pack(np.array(strides[1]), "int32_t"),
+        "axes": len(sizes),
+        "alpha": node.number("alpha") if "alpha" in node.attrs else 0.0,
     }
     context.emit(
         "broadcast",
         arguments,
-        extent=sizes[0] if not missing else 1,
+        extent=math.prod(sizes[:-1]),
         reads=tuple(sources),
         writes=output,
         note=f"{node.op} with broadcasting",
+        activation=node.text("activation") if "activation" in node.attrs else "none",
         variant=(node.op,),
     )
     context.define(node.name, output)
-    activation = node.text("activation") if "activation" in node.attrs else "none"
-    if activation != "none":
-        alpha = node.number("alpha")
-        _emit_unary(context, node, output, activation, alpha, 0.0, is_masked=False)
 
 
 def broadcast_axes(
@@ -282,7 +279,7 @@ def _source(context: LoweringContext, node: Node, name: str) -> Storage:
 
 
 def _has_picture(shape: tuple[int, ...]) -> bool:
-    return len(shape) == 4 and shape[2] * shape[3] > 1
+    return len(shape) == 4 and shape[0] == 1 and shape[2] * shape[3] > 1
 
 
 def _is_per_channel(shape: tuple[int, ...], full: tuple[int, ...]) -> bool:

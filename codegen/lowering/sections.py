@@ -6,13 +6,12 @@ from collections.abc import Mapping
 
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
-from codegen.ir.ops import ACTIVATIONS
+from codegen.ir.ops import ACTIVATIONS, BINARY, FUNCTIONS
 from codegen.kernels.depthwise_rows import fits_depthwise_rows
 from codegen.lowering.layout import Margins, Spacing
 from codegen.lowering.taps import conv_taps, strided_margins
 
-_POINTWISE = frozenset({*ACTIVATIONS, "clip", "batch_norm", "identity", "dropout"})
-_BINARY = frozenset({"add", "sub", "mul", "div"})
+_POINTWISE = frozenset({*ACTIVATIONS, *FUNCTIONS, "clip", "batch_norm", "identity", "dropout"})
 
 
 def plan_spacing(graph: Graph) -> Mapping[str, Spacing]:
@@ -24,7 +23,7 @@ def plan_spacing(graph: Graph) -> Mapping[str, Spacing]:
     """
     shapes = {name: kind.shape for name, kind in graph.inputs}
     shapes |= {node.name: node.type.shape for node in graph.nodes}
-    parent = {name: name for name, shape in shapes.items() if len(shape) == 4}
+    parent = {name: name for name, shape in shapes.items() if _is_picture(shape)}
     margins = {name: Margins(row=shapes[name][3]) for name in parent}
 
     def find(name: str) -> str:
@@ -66,14 +65,18 @@ def _reads_as_it_lies(
 
 def _in_step(node: Node, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
     """Inputs whose elements must lie at the same positions as the output's."""
-    if len(node.type.shape) != 4:
+    if not _is_picture(node.type.shape):
         return []
     if node.op == "conv":
         strided = node.integers("stride") != (1, 1)
         return list(node.inputs[1:] if strided else node.inputs)
-    if node.op in _POINTWISE or node.op in _BINARY:
+    if node.op in _POINTWISE or node.op in BINARY:
         return [name for name in node.inputs if shapes[name] == node.type.shape]
     # A channel-wise join copies planes; where they lie alike it copies whole rows.
     if node.op == "concat" and node.integer("axis") == 1:
         return list(node.inputs)
     return []
+
+
+def _is_picture(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 4 and shape[0] == 1

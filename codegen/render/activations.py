@@ -21,9 +21,14 @@ BODIES: dict[str, tuple[str, ...]] = {
         "const vector low = choose(x < alpha, broadcast(alpha), x);",
         "return choose(low > beta, broadcast(beta), low);",
     ),
-    "sigmoid": ("return 1.0f / (1.0f + exponential(-x));",),
+    "sigmoid": ("return 1.0f / (1.0f + power_of_e(-x));",),
     "hard_sigmoid": (*_HARD_GATE, f"return {_CLIP_ONE};"),
-    "silu": ("return x / (1.0f + exponential(-x));",),
+    "hard_gate": (
+        "const vector gate = x * alpha + beta;",
+        "const vector low = keep(gate, ~(gate < 0.0f));",
+        f"return {_CLIP_ONE};",
+    ),
+    "silu": ("return x / (1.0f + power_of_e(-x));",),
     "hard_swish": (*_HARD_GATE, f"return x * {_CLIP_ONE};"),
     "tanh": (
         "const vector twice = exponential(x + x);",
@@ -36,6 +41,43 @@ BODIES: dict[str, tuple[str, ...]] = {
         "sum = sum * square - 3.33333333e-1f;",
         "sum = sum * square + 1.0f;",
         "return choose(square < 0.0625f, x * sum, large);",
+    ),
+    "elu": ("return choose(x < 0.0f, alpha * power_of_e_less_one(x), x);",),
+    "softplus": (
+        "const vector rest = logarithm_of_more(power_of_e(choose(x < 0.0f, x, -x)));",
+        "return choose(x < 0.0f, broadcast(0.0f), x) + rest;",
+    ),
+    "mish": (
+        "/* tanh of ln(1 + e^x) is n / (n + 2) with n = e^x (e^x + 2). */",
+        "const vector power = power_of_e(choose(x > 20.0f, broadcast(20.0f), x));",
+        "const vector n = power * (power + 2.0f);",
+        "return choose(x > 20.0f, x, x * (n / (n + 2.0f)));",
+    ),
+    "gelu": ("return 0.5f * x * (1.0f + error_function(x * 0.707106781f));",),
+    "gelu_tanh": (
+        "/* 1 + tanh u is 2 / (1 + e^-2u). */",
+        "const vector twice = x * (1.59576912f + 0.0713548163f * x * x);",
+        "return x / (1.0f + power_of_e(-twice));",
+    ),
+    "exp": ("return power_of_e(x);",),
+    "log": ("return logarithm(x);",),
+    "erf": ("return error_function(x);",),
+    "abs": ("return (vector)((lanes)x & 0x7fffffff);",),
+    "neg": ("return -x;",),
+    "sqrt": ("return square_root(x);",),
+    "reciprocal": ("return 1.0f / x;",),
+    "floor": (
+        "const vector whole = nearest(x);",
+        "return choose(whole > x, whole - 1.0f, whole);",
+    ),
+    "ceil": (
+        "const vector whole = nearest(x);",
+        "return choose(whole < x, whole + 1.0f, whole);",
+    ),
+    "round": ("return nearest(x);",),
+    "sign": (
+        "const vector up = choose(x > 0.0f, broadcast(1.0f), x);",
+        "return choose(x < 0.0f, broadcast(-1.0f), up);",
     ),
 }
 """Statements by activation; `alpha` and `beta` are its parameters."""

@@ -56,7 +56,7 @@ BODIES: Mapping[str, Callable[[Microkernel], list[str]]] = MappingProxyType(
 )
 """Lines of a family's own functions."""
 
-_SCALAR = frozenset({"broadcast", "softmax", "pool", "repack"})
+_SCALAR = frozenset({"softmax", "pool", "repack"})
 """Families written in plain loops, without the vector helpers."""
 
 

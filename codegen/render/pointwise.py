@@ -5,7 +5,17 @@ from __future__ import annotations
 from codegen.kernels.microkernel import Microkernel
 from codegen.render.entry import entry_lines
 
-_SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+_VALUES = {
+    "add": "{left} + {right}",
+    "sub": "{left} - {right}",
+    "mul": "{left} * {right}",
+    "div": "{left} / {right}",
+    "pow": "raised({left}, {right})",
+    "min": "smaller({left}, {right})",
+    "max": "larger({left}, {right})",
+    "prelu": "choose({left} < 0.0f, {left} * {right}, {left})",
+}
+"""Text of a binary function of two vectors."""
 
 
 def render_unary(kernel: Microkernel) -> list[str]:
@@ -24,7 +34,6 @@ def render_unary(kernel: Microkernel) -> list[str]:
 
 def render_binary(kernel: Microkernel) -> list[str]:
     """Two operands that lie alike, or one with a single value for each plane."""
-    sign = next(_SIGNS[word] for word in kernel.variant if word in _SIGNS)
     is_channel = "channel" in kernel.variant
     left, right = "load(left + ox)", "right" if is_channel else "load(right + ox)"
     if "swapped" in kernel.variant:
@@ -34,7 +43,7 @@ def render_binary(kernel: Microkernel) -> list[str]:
         if is_channel
         else "    const float *right = layer->right + oc * layer->right_plane;"
     )
-    value = f"activate({left} {sign} {right}, layer->alpha, 0.0f)"
+    value = f"activate({_value(kernel, left, right)}, layer->alpha, 0.0f)"
     return [
         *entry_lines(kernel),
         "  for (int oc = begin; oc < end; ++oc) {",
@@ -59,25 +68,39 @@ def _positions(kernel: Microkernel, value: str) -> list[str]:
     ]
 
 
+def _value(kernel: Microkernel, left: str, right: str) -> str:
+    text = next(_VALUES[word] for word in kernel.variant if word in _VALUES)
+    return text.format(left=left, right=right)
+
+
 def render_broadcast(kernel: Microkernel) -> list[str]:
-    """Plain loops over four axes with a stride for each operand."""
-    sign = _SIGNS[kernel.variant[0]]
+    """Rows of the output; where one starts in each operand follows from its axes' strides."""
+    value = f"activate({_value(kernel, 'x', 'y')}, layer->alpha, 0.0f)"
     return [
-        *entry_lines(kernel),
-        "  const int32_t *size = layer->sizes;",
-        "  const int32_t *l = layer->left_strides;",
-        "  const int32_t *r = layer->right_strides;",
-        "  ptrdiff_t at = (ptrdiff_t)begin * size[1] * size[2] * size[3];",
-        "  for (int n = begin; n < end; ++n) {",
-        "    for (int oc = 0; oc < size[1]; ++oc) {",
-        "      for (int oy = 0; oy < size[2]; ++oy) {",
-        "        const ptrdiff_t from_l = (ptrdiff_t)n * l[0] + (ptrdiff_t)oc * l[1] + oy * l[2];",
-        "        const ptrdiff_t from_r = (ptrdiff_t)n * r[0] + (ptrdiff_t)oc * r[1] + oy * r[2];",
-        "        for (int ox = 0; ox < size[3]; ++ox) {",
-        "          const float left = layer->left[from_l + ox * l[3]];",
-        "          const float right = layer->right[from_r + ox * r[3]];",
-        f"          layer->output[at++] = left {sign} right;",
-        "        }",
+        *entry_lines(kernel, ("layer->axes > 0",)),
+        "  const int last = layer->axes - 1;",
+        "  const ptrdiff_t length = layer->sizes[last];",
+        "  const int is_left_row = layer->left_strides[last] != 0;",
+        "  const int is_right_row = layer->right_strides[last] != 0;",
+        "  for (int row = begin; row < end; ++row) {",
+        "    const float *left = layer->left;",
+        "    const float *right = layer->right;",
+        "    int rest = row;",
+        "    for (int axis = last - 1; axis >= 0; --axis) {",
+        "      const ptrdiff_t at = rest % layer->sizes[axis];",
+        "      rest /= layer->sizes[axis];",
+        "      left += at * layer->left_strides[axis];",
+        "      right += at * layer->right_strides[axis];",
+        "    }",
+        "    float *output = layer->output + row * length;",
+        f"    for (ptrdiff_t ox = 0; ox < length; ox += {kernel.lanes}) {{",
+        "      const vector x = is_left_row ? load(left + ox) : broadcast(left[0]);",
+        "      const vector y = is_right_row ? load(right + ox) : broadcast(right[0]);",
+        f"      const vector value = {value};",
+        f"      if (ox + {kernel.lanes} <= length) {{",
+        "        store(output + ox, value);",
+        "      } else {",
+        "        store_part(output + ox, value, length - ox);",
         "      }",
         "    }",
         "  }",

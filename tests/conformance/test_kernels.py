@@ -10,7 +10,7 @@ import pytest
 
 from codegen.compiler import generate
 from codegen.ir import Graph, GraphBuilder
-from codegen.ir.ops import ACTIVATIONS
+from codegen.ir.ops import ACTIVATIONS, FUNCTIONS
 from codegen.kernels.registry import FAMILIES
 from codegen.lowering.lower import lower
 from codegen.schedules.schedule import Schedule
@@ -106,9 +106,17 @@ def _every_operation() -> Graph:
     """One graph that needs a microkernel of every family, and every activation."""
     builder = GraphBuilder("all", seed=5)
     x = builder.input((1, 6, 13, 11))
+    half = builder.constant(np.full((1,), 0.5), name="half")
     outputs = [builder.add(name, x, name=f"unary_{name}") for name in ACTIVATIONS]
     outputs.append(builder.add("clip", x, name="clip", low=0.5, high=2.0))
-    outputs += [builder.add(op, x, outputs[0], name=op) for op in ("add", "sub", "mul")]
+    outputs += [builder.add(op, x, outputs[0], name=op) for op in ("add", "sub", "mul", "prelu")]
+    outputs += [builder.add(op, x, outputs[3], name=op) for op in ("min", "max")]
+    outputs.append(builder.add("hard_sigmoid", x, name="other_gate", alpha=0.2, beta=0.4))
+    size = builder.add("add", builder.add("abs", x, name="abs"), half, name="size")
+    outputs += [builder.add(op, size, name=op) for op in ("log", "sqrt", "reciprocal")]
+    outputs.append(builder.add("pow", size, x, name="pow"))
+    others = set(FUNCTIONS) - {"abs", "log", "sqrt", "reciprocal"}
+    outputs += [builder.add(op, x, name=op) for op in sorted(others)]
     gate = builder.add("global_average_pool", x, name="gate")
     outputs += [builder.add(op, x, gate, name=f"gate_{op}") for op in ("mul", "div", "sub")]
     outputs.append(builder.add("sub", gate, x, name="gate_swapped"))
@@ -127,8 +135,8 @@ def _every_operation() -> Graph:
     outputs.append(builder.add("conv", y, name="pattern", weights=keys, padding=(1, 1, 1, 1)))
     outputs.append(builder.add("softmax", x, name="softmax", axis=1))
     pool = {"kernel": (3, 2), "stride": (2, 2), "padding": (1, 1, 1, 1)}
-    outputs.append(builder.add("max_pool", x, name="max", **pool))
-    outputs.append(builder.add("average_pool", x, name="average", ceil_mode=True, **pool))
+    outputs.append(builder.add("max_pool", x, name="max_pool", **pool))
+    outputs.append(builder.add("average_pool", x, name="average_pool", ceil_mode=True, **pool))
     flat = builder.add("flatten", x, name="flat")
     outputs.append(builder.linear(flat, 21, name="linear"))
     return builder.build(*outputs)

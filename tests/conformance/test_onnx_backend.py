@@ -20,7 +20,11 @@ from tests.fixtures.toolchain import toolchain_cache
 
 OPERATORS = frozenset({
     # pointwise
-    "Clip", "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "Relu", "Sigmoid", "Tanh",
+    "Abs", "Ceil", "Clip", "Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid", "HardSwish",
+    "Identity", "LeakyRelu", "Log", "Mish", "Neg", "Reciprocal", "Relu", "Round", "Selu", "Sigmoid",
+    "Sign", "Softplus", "Softsign", "Sqrt", "Swish", "Tanh",
+    # of several values
+    "Add", "Div", "Max", "Mean", "Min", "Mul", "PRelu", "Pow", "Sub", "Sum",
     # windows
     "GlobalAveragePool", "GlobalMaxPool",
 })  # fmt: skip

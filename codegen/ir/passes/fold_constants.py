@@ -10,6 +10,8 @@ import numpy.typing as npt
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
 from codegen.ir.node_factory import make_node
+from codegen.ir.ops import ACTIVATIONS
+from codegen.ir.passes.pointwise_values import ACTIVATION_VALUES, BINARY_VALUES, FUNCTION_VALUES
 from codegen.ir.weight import Weight
 
 Array = npt.NDArray[np.float64]
@@ -27,27 +29,25 @@ def _pad(node: Node, x: Array) -> Array:
     return np.pad(x, sides, constant_values=node.number("value"))
 
 
-def _activated(name: str, x: Array, alpha: float) -> Array:
-    gate = np.clip(x / 6 + 0.5, 0, 1)
-    choices: dict[str, Callable[[], Array]] = {
-        "none": lambda: x,
-        "relu": lambda: np.maximum(x, 0),
-        "relu6": lambda: np.clip(x, 0, 6),
-        "leaky_relu": lambda: np.where(x < 0, alpha * x, x),
-        "sigmoid": lambda: 1 / (1 + np.exp(-x)),
-        "hard_sigmoid": lambda: gate,
-        "silu": lambda: x / (1 + np.exp(-x)),
-        "hard_swish": lambda: x * gate,
-        "tanh": lambda: np.tanh(x),
-    }
-    return choices[name]()
+def _activated(node: Node, x: Array) -> Array:
+    """An activation that is a node of its own."""
+    if node.op == "hard_sigmoid":
+        return np.clip(x * node.number("alpha") + node.number("beta"), 0, 1)
+    return ACTIVATION_VALUES[node.op](x, _slope(node))
+
+
+def _binary(node: Node, left: Array, right: Array) -> Array:
+    value = BINARY_VALUES[node.op](left, right)
+    if "activation" not in node.attrs:
+        return value
+    return ACTIVATION_VALUES[node.text("activation")](value, _slope(node))
+
+
+def _slope(node: Node) -> float:
+    return node.number("alpha") if "alpha" in node.attrs else 0.0
 
 
 _ARITHMETIC: dict[str, Callable[[Node, list[Array]], Array]] = {
-    "add": lambda n, v: _activated(n.text("activation"), v[0] + v[1], n.number("alpha")),
-    "sub": lambda _, v: v[0] - v[1],
-    "mul": lambda _, v: v[0] * v[1],
-    "div": lambda _, v: v[0] / v[1],
     "clip": lambda n, v: np.clip(v[0], n.number("low"), n.number("high")),
     "concat": lambda n, v: np.concatenate(v, n.integer("axis")),
     "flatten": lambda n, v: v[0].reshape(n.type.shape),
@@ -56,11 +56,9 @@ _ARITHMETIC: dict[str, Callable[[Node, list[Array]], Array]] = {
     "dropout": lambda _, v: v[0],
     "pad": lambda n, v: _pad(n, v[0]),
     "softmax": lambda n, v: _softmax(n, v[0]),
-    "leaky_relu": lambda n, v: _activated(n.op, v[0], n.number("alpha")),
-    **{
-        name: lambda n, v: _activated(n.op, v[0], 0.0)
-        for name in ("relu", "relu6", "sigmoid", "hard_sigmoid", "silu", "hard_swish", "tanh")
-    },
+    **dict.fromkeys(BINARY_VALUES, lambda n, v: _binary(n, v[0], v[1])),
+    **dict.fromkeys(ACTIVATIONS, lambda n, v: _activated(n, v[0])),
+    **dict.fromkeys(FUNCTION_VALUES, lambda n, v: FUNCTION_VALUES[n.op](v[0])),
 }
 """What an operation does to constants; layers and pools of constants are left as they are."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
-from codegen.ir.ops import ACTIVATIONS
+from codegen.ir.ops import ACTIVATIONS, GATE
 from codegen.ir.passes.rewiring import rewire, sole_user, with_attrs
 
 _HOSTS = frozenset({"conv", "linear", "add"})
+_WITH_SLOPE = frozenset({"leaky_relu", "elu"})
 
 
 def fuse_activation(graph: Graph) -> Graph:
@@ -20,7 +21,9 @@ def fuse_activation(graph: Graph) -> Graph:
             continue
         if host.op not in _HOSTS or host.text("activation") != "none":
             continue
-        alpha = activation.number("alpha") if activation.op == "leaky_relu" else 0.0
+        if activation.op == "hard_sigmoid" and activation.attrs != GATE:
+            continue
+        alpha = activation.number("alpha") if activation.op in _WITH_SLOPE else 0.0
         hosts[host.name] = with_attrs(host, activation=activation.op, alpha=alpha)
         renamed[activation.name] = host.name
     nodes = [hosts.get(node.name, node) for node in graph.nodes if node.name not in renamed]

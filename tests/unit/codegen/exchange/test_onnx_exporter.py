@@ -15,7 +15,7 @@ from codegen.exchange import onnx_exporter
 from codegen.exchange.onnx_exporter import export_onnx
 from codegen.exchange.onnx_importer import import_onnx
 from codegen.ir import Graph, GraphBuilder, Preprocessing, Weight
-from codegen.ir.ops import ACTIVATIONS, OPS
+from codegen.ir.ops import ACTIVATIONS, FUNCTIONS, OPS
 from codegen.ir.passes import optimize
 
 torch.set_num_threads(1)
@@ -61,12 +61,20 @@ def every_operation() -> Graph:
     x = b.input((1, 4, 9, 8))
     for index, name in enumerate(ACTIVATIONS):
         y = b.conv(x, 4, 3, name=f"c{index}", bias=index % 2 == 0, activation=name, alpha=0.1)
-        y = b.add(name, y, name=f"{name}.alone", **({"alpha": 0.2} if "leaky" in name else {}))
+        slope = {"alpha": 0.2} if "alpha" in OPS[name].attrs else {}
+        y = b.add(name, y, name=f"{name}.alone", **slope)
         x = b.add("add", x, y, name=f"sum{index}", activation="tanh")
     x = b.add("conv", x, y, name="fused", weights={"weight": "c0.weight"}, padding=(1, 1, 1, 1))
     x = b.batch_norm(x, name="bn", epsilon=1e-3)
     x = b.add("sub", x, b.constant(np.full((1, 4, 1, 1), 0.5), name="half"), name="sub")
     x = b.add("div", x, b.constant(np.full((4, 1, 1), 1.5), name="more"), name="div")
+    size = b.add("add", b.add("abs", x, name="abs"), b.constant([1.0], name="one"), name="size")
+    for name in sorted(set(FUNCTIONS) - {"abs"}):
+        size = b.add("abs", b.add(name, size, name=name), name=f"{name}.abs")
+        size = b.add("add", size, "one", name=f"{name}.size")
+    x = b.add("prelu", x, b.constant(np.full((1, 4, 1, 1), 0.5), name="slope"), name="prelu")
+    x = b.add("min", x, b.add("pow", size, x, name="pow"), name="min")
+    x = b.add("max", x, b.add("neg", "one", name="low"), name="max of two")
     x = b.add("clip", x, name="clip", low=-0.75, high=0.5)
     x = b.add("pad", x, name="pad", padding=(0, 1, 2, 0), value=0.5)
     left = b.add("max_pool", x, name="max", kernel=(3, 2), stride=(2, 2), ceil_mode=True)

@@ -55,7 +55,10 @@ BROKEN: dict[str, tuple[Callable[[Graph], Graph], str]] = {
     ),
     "stray weight": (lambda g: g.with_weights({"stray": Weight(np.ones(1))}), "'stray'"),
     "absent output": (lambda g: replace(g, outputs=("gone",)), "output 'gone'"),
-    "unknown operation": (lambda g: change(g, "act", op="gelu"), "no operation 'gelu'"),
+    "unknown operation": (
+        lambda g: change(g, "act", op="attention_free"),
+        "no operation 'attention_free'",
+    ),
     "too many inputs": (lambda g: change(g, "act", inputs=("conv", "conv")), "takes 1 to 1"),
     "unknown attribute": (with_attr("act", "slope", 1), "no attribute 'slope'"),
     "attribute left out": (
