@@ -80,13 +80,11 @@ static inline vector power_of_e_less_one(vector x) {
 }
 
 /* ln x: x = 2^n m with m within a factor sqrt 2 of one, r = m - 1, and a polynomial behind
- * r - r^2 / 2 whose relative error is 1e-9. Denormals are scaled up first. */
+ * r - r^2 / 2 whose relative error is 1e-9. Denormals count as zero, as in every sum here. */
 static inline vector logarithm(vector x) {
-  const lanes is_tiny = x < 1.17549435e-38f;
-  const vector normal = choose(is_tiny, x * 8388608.0f, x);
-  const lanes whole = ((lanes)normal - 0x3f3504f3) >> 23;
-  const vector r = (vector)((lanes)normal - whole * 8388608) - 1.0f;
-  const vector n = __builtin_convertvector(whole, vector) - keep(broadcast(23.0f), is_tiny);
+  const lanes whole = ((lanes)x - 0x3f3504f3) >> 23;
+  const vector r = (vector)((lanes)x - whole * 8388608) - 1.0f;
+  const vector n = __builtin_convertvector(whole, vector);
   vector sum = broadcast(6.74660124e-2f);
   sum = sum * r - 1.16756413e-1f;
   sum = sum * r + 1.18881746e-1f;
@@ -99,9 +97,10 @@ static inline vector logarithm(vector x) {
   const vector square = r * r;
   const vector low = square * r * sum - n * 2.12194440e-4f - square * 0.5f;
   const vector found = (r + low) + n * 0.693359375f;
-  const vector none = choose(x < 0.0f, broadcast(__builtin_nanf("")), x);
-  const vector edge = choose(x == 0.0f, broadcast(-__builtin_inff()), none);
-  return choose((x > 0.0f) & (x < __builtin_inff()), found, edge);
+  const vector least = broadcast(1.17549435e-38f);
+  const vector edge = choose(x < least, broadcast(-__builtin_inff()), x);
+  const vector none = choose(x <= -least, broadcast(__builtin_nanf("")), edge);
+  return choose((x >= least) & (x < __builtin_inff()), found, none);
 }
 
 /* ln of 1 + x for x from 0: what is lost by rounding 1 + x is put back as a factor. */
