@@ -23,6 +23,7 @@ FloatArray = npt.NDArray[np.float32]
 WORKER = Path(__file__).parent / "engines" / "worker.py"
 WARM_UP_RUNS = 2
 _TURN_SECONDS = 300.0
+_STOP_SECONDS = 2.0
 
 
 class EngineProcess:
@@ -41,6 +42,7 @@ class EngineProcess:
         values: Path,
         folder: Path,
         threads: int,
+        output_name: str = "",
         load_seconds: float = 400.0,
     ) -> None:
         """Start `name` (an engine, with `:variant` where it has one) and wait until it is ready.
@@ -52,6 +54,7 @@ class EngineProcess:
             values: input, .npy.
             folder: for conversions, logs and outputs.
             threads: how many it may use; it is pinned to as many cores.
+            output_name: of the model's output, for engines that ask for it.
             load_seconds: limit for loading and converting.
 
         Raises:
@@ -64,8 +67,9 @@ class EngineProcess:
         self._log = folder / f"{tag}.log"
         self._buffer = b""
         words = {
-            "engine": engine, "variant": variant or "default", "model": model, "input": values,
+            "engine": engine, "variant": variant or "plain", "model": model, "input": values,
             "output": self._output, "threads": threads, "cache": folder,
+            "output_name": output_name,
         }  # fmt: skip
         argv = [str(python), str(WORKER), *(f"--{key}={word}" for key, word in words.items())]
         with self._log.open("w", encoding="utf-8") as log:
@@ -90,7 +94,7 @@ class EngineProcess:
             raise BenchError(msg)
         self.info: dict[str, Any] = answer["ready"]
         raise_all_threads(self._process.pid)
-        self._signal(signal.SIGSTOP)
+        self._stop()
 
     def __enter__(self) -> EngineProcess:
         """Return itself."""
@@ -99,6 +103,11 @@ class EngineProcess:
     def __exit__(self, *_: object) -> None:
         """End the process."""
         self.close()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the worker."""
+        return self._process.pid
 
     @property
     def output(self) -> FloatArray:
@@ -118,7 +127,7 @@ class EngineProcess:
             stdin.write(f"run {repeat} {WARM_UP_RUNS}\n".encode())
             stdin.flush()
         answer = self._answer(_TURN_SECONDS)
-        self._signal(signal.SIGSTOP)
+        self._stop()
         return [float(sample) for sample in answer]
 
     def close(self) -> None:
@@ -149,6 +158,18 @@ class EngineProcess:
             self._buffer += chunk
         line, self._buffer = self._buffer.split(b"\n", 1)
         return json.loads(line)
+
+    def _stop(self) -> None:
+        """Stop it and wait until it stands still: the next one's turn begins then."""
+        self._signal(signal.SIGSTOP)
+        end = time.monotonic() + _STOP_SECONDS
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError):
+                # The state stands behind the name, which may hold blanks and brackets.
+                status = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8")
+                if status.rpartition(")")[2].split()[0] in "TZ":
+                    return
+            time.sleep(0.001)
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):

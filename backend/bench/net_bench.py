@@ -131,7 +131,7 @@ def measure_graph(
     net, values = graph.name, bench_input(graph)
     with tempfile.TemporaryDirectory(prefix="punchcard-nets-") as name:
         folder = Path(name)
-        (folder / "model.onnx").write_bytes(export_onnx(graph))
+        (folder / "model.onnx").write_bytes(export_onnx(graph, batch=1))
         np.save(folder / "input.npy", values)
         with EngineProcess(
             "onnxruntime",
@@ -149,7 +149,7 @@ def measure_graph(
             del graph  # the largest have half a gigabyte
             say(f"{net}: compiled in {seconds['generate']:.1f} + {seconds['build']:.1f} s")
             ours = OurProgram(package, threads)
-            peak = _PeakContestant(PeakProgram(target, threads, settings))
+            peak = PeakContestant(PeakProgram(target, threads, settings))
             contestants: list[Contestant] = [peak, ours, other]
             with TrainerGate(settings.home).closed():
                 taken = take_turns(contestants, rounds)
@@ -263,7 +263,7 @@ def _sizes(package: Package, cost: NetCost, report: Mapping[str, Any]) -> dict[s
     }
 
 
-class _PeakContestant:
+class PeakContestant:
     """The probe at its turn: a sample is the time it took, its numbers are kept."""
 
     name = "peak"

@@ -98,7 +98,7 @@ def _write(chosen: Any, folder: Path, say: Any) -> None:  # noqa: ANN401 - types
     folder.mkdir(parents=True, exist_ok=True)
     for net in chosen:
         path = folder / f"{net.name}.onnx"
-        path.write_bytes(export_onnx(net_graph(net, load_settings())))
+        path.write_bytes(export_onnx(net_graph(net, load_settings()), batch=1))
         say(f"{path}: {net.note}")
 
 
@@ -130,8 +130,9 @@ _SCALES = {"text_bytes": 1e-3, "peak_rss_bytes": 1e-6, "peak_rss_limit_bytes": 1
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    heads = [*(title for title, _, _ in _COLUMNS), "gen + build s"]
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    from backend.bench.markdown import markdown_table
+
+    lines = []
     for row in rows:
         cells = []
         for _, key, form in _COLUMNS:
@@ -139,6 +140,6 @@ def _table(rows: list[dict[str, Any]]) -> str:
             if isinstance(value, int | float):
                 value = value * _SCALES[key] if key in _SCALES else value
             cells.append("-" if value is None else form.format(value))
-        cells.append(f"{row['compile_s']['generate']:.1f} + {row['compile_s']['build']:.1f}")
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        seconds = row["compile_s"]
+        lines.append([*cells, f"{seconds['generate']:.1f} + {seconds['build']:.1f}"])
+    return markdown_table([*(title for title, _, _ in _COLUMNS), "gen + build s"], lines)

@@ -26,12 +26,12 @@ _BATCH = "batch"
 _MAX_BYTES = 2**31 - 1
 
 
-def export_onnx(graph: Graph) -> bytes:
+def export_onnx(graph: Graph, *, batch: int | None = None) -> bytes:
     """The model as ONNX bytes; the same graph gives the same bytes.
 
     Nodes and weights keep their names, so an import of the file gives an equal graph (fused layers
-    come back as separate nodes). The batch axis is symbolic. Normalisation and class names stand in
-    the model's metadata.
+    come back as separate nodes). The batch axis is symbolic unless `batch` fixes it. Normalisation
+    and class names stand in the model's metadata.
 
     Raises:
         GraphError: the model is larger than the 2 GiB one ONNX file may have.
@@ -45,8 +45,8 @@ def export_onnx(graph: Graph) -> bytes:
     proto = helper.make_graph(
         writer.nodes,
         graph.name or "model",
-        [_value(name, graph.type_of(name).shape) for name, _ in graph.inputs],
-        [_value(name, graph.type_of(name).shape) for name in graph.outputs],
+        [_value(name, graph.type_of(name).shape, batch) for name, _ in graph.inputs],
+        [_value(name, graph.type_of(name).shape, batch) for name in graph.outputs],
         writer.tensors,
     )
     opset = _opset_of(graph)
@@ -65,9 +65,9 @@ def _opset_of(graph: Graph) -> int:
     return max(OPSET, *(_NEWER.get(op, 0) for op in used), 0)
 
 
-def _value(name: str, shape: tuple[int, ...]) -> onnx.ValueInfoProto:
-    batch = [_BATCH] if shape[:1] == (1,) else shape[:1]
-    return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [*batch, *shape[1:]])
+def _value(name: str, shape: tuple[int, ...], batch: int | None) -> onnx.ValueInfoProto:
+    first = [_BATCH if batch is None else batch] if shape[:1] == (1,) else shape[:1]
+    return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [*first, *shape[1:]])
 
 
 def _metadata(graph: Graph) -> Iterator[tuple[str, str]]:

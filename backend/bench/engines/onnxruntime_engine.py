@@ -9,7 +9,7 @@ from typing import Any
 
 
 def open_engine(
-    model: Path, threads: int, _variant: str, _cache: Path, values: Any, info: dict[str, object]
+    model: Path, threads: int, _variant: str, values: Any, info: dict[str, object]
 ) -> Callable[[], Any]:
     """Return what runs the model once on the input and gives its output."""
     onnxruntime: Any = importlib.import_module("onnxruntime")
