@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
-from codegen.ir.node import Node
+from backend.models.executor_algebra import ALGEBRA
+from backend.models.executor_call import Call, Operation
 
 _BATCH_NORM_MOMENTUM = 0.1
-
-
-@dataclass(frozen=True)
-class Call:
-    """One execution of a node: its input values, its weights by role, and the mode."""
-
-    node: Node
-    inputs: Sequence[Tensor]
-    weights: Mapping[str, Tensor]
-    training: bool
-
-    @property
-    def x(self) -> Tensor:
-        """The first input."""
-        return self.inputs[0]
-
-
-Operation = Callable[[Call], Tensor]
 
 
 def _leaky_relu(x: Tensor, alpha: float) -> Tensor:
@@ -225,7 +207,7 @@ OPERATIONS: dict[str, Operation] = {
     "flatten": lambda call: call.x.flatten(1),
     "reshape": lambda call: call.x.reshape(call.x.shape[0], *call.node.type.shape[1:]),
     "pad": _pad,
-    "softmax": lambda call: torch.softmax(call.x, call.node.integer("axis")),
+    **ALGEBRA,
     "constant": lambda call: call.weights["value"],
     "identity": lambda call: call.x,
     "dropout": lambda call: F.dropout(

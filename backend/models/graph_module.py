@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from backend.models.executor_ops import OPERATIONS, Call
+from backend.models.executor_call import Call
+from backend.models.executor_ops import OPERATIONS
 from codegen.errors import GraphError
 from codegen.ir.graph import Graph
 from codegen.ir.weight import Weight

@@ -37,6 +37,7 @@ PARAMETERS: Mapping[str, frozenset[int]] = {
     "ConvTranspose": frozenset({1, 2}),
     "Dropout": frozenset({1}),
     "Gemm": frozenset({1, 2}),
+    "GroupNormalization": frozenset({1, 2}),
     "InstanceNormalization": frozenset({1, 2}),
     "LayerNormalization": frozenset({1, 2}),
     "PRelu": frozenset({1}),

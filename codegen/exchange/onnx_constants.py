@@ -7,7 +7,9 @@ size known, all of it is known. Work and memory are bounded by a budget of compu
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from math import prod
+from typing import Any
 
 import numpy as np
 import onnx
@@ -193,12 +195,46 @@ def _divide(_node: OnnxNode, arrays: Sequence[AnyArray]) -> AnyArray:
     return np.asarray(np.sign(arrays[0]) * np.sign(arrays[1]) * magnitude)
 
 
-def _reduce_prod(node: OnnxNode, arrays: Sequence[AnyArray]) -> AnyArray:
-    keep = bool(node.integer("keepdims", 1))
-    return np.asarray(np.prod(arrays[0], axis=_axes(node, arrays), keepdims=keep))
+def _reduced(function: Callable[..., Any]) -> Callable[[OnnxNode, Sequence[AnyArray]], AnyArray]:
+    def reduce_axes(node: OnnxNode, arrays: Sequence[AnyArray]) -> AnyArray:
+        keep, axes = bool(node.integer("keepdims", 1)), _axes(node, arrays)
+        if not axes and node.integer("noop_with_empty_axes", 0):
+            axes = ()
+        elif not axes:
+            axes = tuple(range(arrays[0].ndim))
+        return np.asarray(function(arrays[0], axis=axes, keepdims=keep))
+
+    return reduce_axes
 
 
-_BROADCASTING = frozenset({"Add", "Sub", "Mul", "Div", "Equal", "Greater", "Less", "Where"})
+def _largest(x: AnyArray, **options: Any) -> AnyArray:  # noqa: ANN401 - NumPy's own
+    """Minus infinity where there is nothing."""
+    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(np.int64).min
+    return np.asarray(np.max(x, initial=lowest, **options))
+
+
+def _least(x: AnyArray, **options: Any) -> AnyArray:  # noqa: ANN401 - NumPy's own
+    highest = np.inf if x.dtype.kind == "f" else np.iinfo(np.int64).max
+    return np.asarray(np.min(x, initial=highest, **options))
+
+
+def _sum_of(
+    before: Callable[[AnyArray], Any], after: Callable[[AnyArray], Any]
+) -> Callable[..., AnyArray]:
+    return lambda x, **options: np.asarray(after(np.sum(before(x), **options)))
+
+
+def _every(function: Callable[..., Any]) -> Callable[[OnnxNode, Sequence[AnyArray]], AnyArray]:
+    """A function of any number of operands, two at a time."""
+    return lambda _, arrays: np.asarray(reduce(function, arrays))
+
+
+_BROADCASTING = frozenset(
+    {
+        "Add", "And", "Div", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max",
+        "Min", "Mod", "Mul", "Or", "Pow", "Sub", "Where",
+    }
+)  # fmt: skip
 
 _FUNCTIONS: dict[str, Callable[[OnnxNode, Sequence[AnyArray]], AnyArray]] = {
     "Add": lambda _, v: np.asarray(v[0] + v[1]),
@@ -220,7 +256,27 @@ _FUNCTIONS: dict[str, Callable[[OnnxNode, Sequence[AnyArray]], AnyArray]] = {
     "Expand": lambda _, v: np.asarray(v[0] * np.ones(int_list(v[1]), dtype=v[0].dtype)),
     "Gather": lambda n, v: np.take(v[0], v[1], axis=n.integer("axis", 0)),
     "Range": lambda _, v: np.arange(v[0].item(), v[1].item(), v[2].item()),
-    "ReduceProd": _reduce_prod,
+    "Abs": lambda _, v: np.asarray(np.abs(v[0])),
+    "And": lambda _, v: np.asarray(np.logical_and(v[0], v[1])),
+    "Exp": lambda _, v: np.asarray(np.exp(v[0])),
+    "GreaterOrEqual": lambda _, v: np.asarray(v[0] >= v[1]),
+    "LessOrEqual": lambda _, v: np.asarray(v[0] <= v[1]),
+    "Log": lambda _, v: np.asarray(np.log(v[0])),
+    "Max": _every(np.maximum),
+    "Min": _every(np.minimum),
+    "Mod": lambda n, v: np.asarray((np.fmod if n.integer("fmod", 0) else np.mod)(v[0], v[1])),
+    "Or": lambda _, v: np.asarray(np.logical_or(v[0], v[1])),
+    "Pow": lambda _, v: np.asarray(np.power(v[0], v[1]).astype(v[0].dtype)),
+    "Reciprocal": lambda _, v: np.asarray(1 / v[0]),
+    "ReduceL1": _reduced(_sum_of(np.abs, lambda x: x)),
+    "ReduceL2": _reduced(_sum_of(np.square, np.sqrt)),
+    "ReduceLogSum": _reduced(_sum_of(lambda x: x, np.log)),
+    "ReduceMax": _reduced(_largest),
+    "ReduceMean": _reduced(np.mean),
+    "ReduceMin": _reduced(_least),
+    "ReduceProd": _reduced(np.prod),
+    "ReduceSum": _reduced(np.sum),
+    "ReduceSumSquare": _reduced(_sum_of(np.square, lambda x: x)),
     "Reshape": _reshape,
     "Size": lambda _, v: np.array(v[0].size, dtype=np.int64),
     "Slice": _slice,

@@ -15,7 +15,7 @@ from codegen.errors import GraphError
 from codegen.exchange.onnx_signature import CLASSES_KEY, PREPROCESSING_KEY
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
-from codegen.ir.ops import ACTIVATIONS, FUNCTIONS, GATE
+from codegen.ir.ops import ACTIVATIONS, FUNCTIONS, GATE, REDUCTIONS
 
 OPSET = 17
 """The oldest that has layer norm; graphs with newer operators are written in theirs."""
@@ -39,7 +39,8 @@ def export_onnx(graph: Graph, *, batch: int | None = None) -> bytes:
     if sum(weight.values.nbytes for weight in graph.weights.values()) >= _MAX_BYTES:
         msg = f"{graph.name!r} has more than 2 GiB of weights, which one ONNX file cannot hold"
         raise GraphError(msg)
-    writer = _Writer(graph)
+    opset = _opset_of(graph)
+    writer = _Writer(graph, opset)
     for node in graph.nodes:
         writer.write(node)
     proto = helper.make_graph(
@@ -49,7 +50,6 @@ def export_onnx(graph: Graph, *, batch: int | None = None) -> bytes:
         [_value(name, graph.type_of(name).shape, batch) for name in graph.outputs],
         writer.tensors,
     )
-    opset = _opset_of(graph)
     model = helper.make_model(
         proto, opset_imports=[helper.make_opsetid("", opset)], producer_name="punchcard"
     )
@@ -81,8 +81,9 @@ def _metadata(graph: Graph) -> Iterator[tuple[str, str]]:
 class _Writer:
     """Collects ONNX nodes and stored tensors."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, opset: int) -> None:
         self.graph = graph
+        self.opset = opset
         self.nodes: list[onnx.NodeProto] = []
         self.tensors: list[onnx.TensorProto] = []
         self._values = {*graph.by_name, *(name for name, _ in graph.inputs)}
@@ -192,6 +193,40 @@ def _add(writer: _Writer, node: Node) -> None:
 def _batch_norm(writer: _Writer, node: Node) -> None:
     inputs = [node.inputs[0], *(writer.weight(node, role) for role in node.weights)]
     writer.emit("BatchNormalization", node, inputs, {"epsilon": node.number("epsilon")})
+
+
+def _instance_norm(writer: _Writer, node: Node) -> None:
+    inputs = [node.inputs[0], *(writer.weight(node, role) for role in node.weights)]
+    writer.emit("InstanceNormalization", node, inputs, {"epsilon": node.number("epsilon")})
+
+
+def _layer_norm(writer: _Writer, node: Node) -> None:
+    shape, axis = node.type.shape, node.integer("axis")
+    inputs = [node.inputs[0]]
+    for role in node.weights:
+        values = writer.graph.weights[node.weights[role]].values
+        if axis == len(shape) - 1:
+            inputs.append(writer.weight(node, role))
+        else:
+            inputs.append(writer.number(node, role, values.reshape(shape[axis:]), np.float32))
+    attrs = {"axis": axis, "epsilon": node.number("epsilon")}
+    writer.emit("LayerNormalization", node, inputs, attrs)
+
+
+def _reduce(writer: _Writer, node: Node) -> None:
+    op = "Reduce" + node.op.removeprefix("reduce_").capitalize()
+    attrs: dict[str, Any] = {"keepdims": int(bool(node.attrs["keep"]))}
+    # Sums take their axes as an input since opset 13, the others since 18.
+    if op == "ReduceSum" or writer.opset >= 18:
+        axes = writer.number(node, "axes", node.integers("axes"), np.int64)
+        writer.emit(op, node, [node.inputs[0], axes], attrs)
+    else:
+        writer.emit(op, node, node.inputs, {**attrs, "axes": node.integers("axes")})
+
+
+def _local_response(node: Node) -> dict[str, Any]:
+    numbers = {key: node.number(key) for key in ("alpha", "beta", "bias")}
+    return {"size": node.integer("size"), **numbers}
 
 
 def _clip(writer: _Writer, node: Node) -> None:
@@ -305,6 +340,12 @@ _WRITERS: dict[str, Callable[[_Writer, Node], None]] = {
     "reshape": _reshape,
     "pad": _pad,
     "softmax": _plain("Softmax", lambda node: {"axis": node.integer("axis")}),
+    "log_softmax": _plain("LogSoftmax", lambda node: {"axis": node.integer("axis")}),
+    "matmul": _plain("MatMul"),
+    **dict.fromkeys(REDUCTIONS, _reduce),
+    "layer_norm": _layer_norm,
+    "instance_norm": _instance_norm,
+    "local_response_norm": _plain("LRN", _local_response),
     "constant": _constant,
     "identity": _plain("Identity"),
     "dropout": _dropout,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from codegen.exchange.onnx_node import AnyArray, Constant, Flow, NodeRefusedError, OnnxNode
+from codegen.exchange.onnx_node import Flow, NodeRefusedError, OnnxNode
 from codegen.exchange.onnx_scope import Scope
 from codegen.ir.node import AttrValue
 
@@ -80,8 +78,9 @@ def conv(scope: Scope, node: OnnxNode) -> Flow:
 def batch_norm(scope: Scope, node: OnnxNode) -> Flow:
     """BatchNormalization at inference."""
     x = node.flow()
-    if x.rank not in {2, 4}:
-        raise NodeRefusedError(_ONLY_PICTURES)
+    if x.rank < 2:
+        msg = f"{x.type} has no axis of channels"
+        raise NodeRefusedError(msg)
     if node.integer("training_mode", 0):
         msg = "it is in training mode; call model.eval() before exporting"
         raise NodeRefusedError(msg)
@@ -95,47 +94,6 @@ def batch_norm(scope: Scope, node: OnnxNode) -> Flow:
     }
     epsilon = node.number("epsilon", 1e-5)
     return scope.add(name, "batch_norm", x, weights=keys, epsilon=epsilon)
-
-
-def gemm(scope: Scope, node: OnnxNode) -> Flow:
-    """Gemm with constant weights as a linear layer."""
-    x, weight = node.flow(rank=2), node.weights(1)
-    if node.integer("transA", 0) or weight.array.ndim != 2:
-        msg = "only x times a constant matrix is supported"
-        raise NodeRefusedError(msg)
-    alpha, beta = node.number("alpha", 1.0), node.number("beta", 1.0)
-    name = scope.name_of(node, weight)
-    keep = bool(node.integer("transB", 0)) and alpha == 1.0
-    values = weight.array if node.integer("transB", 0) else weight.array.T
-    values = values if alpha == 1.0 else values * np.float32(alpha)
-    keys = {
-        "weight": scope.store(values, wanted=f"{name}.weight", constant=weight if keep else None)
-    }
-    if node.optional_constant(2) is not None:
-        bias = node.weights(2)
-        row = _as_row(bias, values.shape[0])
-        own = bias if beta == 1.0 and row.shape == bias.array.shape else None
-        keys["bias"] = scope.store(row * np.float32(beta), wanted=f"{name}.bias", constant=own)
-    return scope.add(name, "linear", x, weights=keys)
-
-
-def matmul(scope: Scope, node: OnnxNode) -> Flow:
-    """MatMul of (batch, features) with a constant matrix, a linear layer without bias."""
-    x, weight = node.flow(rank=2), node.weights(1)
-    if weight.array.ndim != 2:
-        msg = "only x times a constant matrix is supported"
-        raise NodeRefusedError(msg)
-    name = scope.name_of(node, weight)
-    key = scope.store(weight.array.T, wanted=f"{name}.weight")
-    return scope.add(name, "linear", x, weights={"weight": key})
-
-
-def _as_row(bias: Constant, features: int) -> AnyArray:
-    size = bias.array.size
-    if size not in {1, features} or bias.array.shape[-1:] not in {(), (size,)}:
-        msg = "its bias is not one value a feature"
-        raise NodeRefusedError(msg)
-    return np.broadcast_to(bias.array.reshape(-1), (features,))
 
 
 def max_pool(scope: Scope, node: OnnxNode) -> Flow:
@@ -184,31 +142,3 @@ def global_max_pool(scope: Scope, node: OnnxNode) -> Flow:
     """GlobalMaxPool, as a pool of the picture's known size."""
     x = node.flow(rank=4)
     return scope.add(scope.name_of(node), "max_pool", x, kernel=x.type.shape[2:])
-
-
-def reduce_mean(scope: Scope, node: OnnxNode) -> Flow:
-    """ReduceMean over height and width, as global average pool."""
-    pooled = scope.add(scope.name_of(node), "global_average_pool", _picture_of(node))
-    return _without_picture(scope, node, pooled)
-
-
-def reduce_max(scope: Scope, node: OnnxNode) -> Flow:
-    """ReduceMax over height and width, as a pool of the picture's known size."""
-    x = _picture_of(node)
-    pooled = scope.add(scope.name_of(node), "max_pool", x, kernel=x.type.shape[2:])
-    return _without_picture(scope, node, pooled)
-
-
-def _picture_of(node: OnnxNode) -> Flow:
-    """The input of a reduction over exactly height and width."""
-    x, axes = node.flow(rank=4), node.list_at(1, "axes")
-    if axes is None or sorted(axis % 4 for axis in axes) != [2, 3]:
-        msg = "only reductions over height and width are supported"
-        raise NodeRefusedError(msg)
-    return x
-
-
-def _without_picture(scope: Scope, node: OnnxNode, pooled: Flow) -> Flow:
-    if node.integer("keepdims", 1):
-        return pooled
-    return scope.add(f"{pooled.name}/flatten", "flatten", pooled)

@@ -105,13 +105,19 @@ class OnnxNode:
         self.inputs = inputs
         self.opset = opset
         self.input_names = tuple(map(str, proto.input))
-        self.output = str(proto.output[0]) if proto.output else ""
+        self.output_names = tuple(map(str, proto.output))
+        self.output = self.output_names[0] if self.output_names else ""
         self._readers = readers
         self._attributes = {str(item.name): item for item in proto.attribute}
 
     def readers_of_input(self, index: int) -> int:
         """How many nodes and outputs of the file read one of its inputs."""
         return self._readers.get(self.input_names[index], 0)
+
+    def readers_of_output(self, index: int) -> int:
+        """How many nodes and outputs of the file read one of its outputs."""
+        names = self.output_names
+        return self._readers.get(names[index], 0) if index < len(names) else 0
 
     def flow(self, index: int = 0, rank: int | None = None) -> Flow:
         """An input that is computed from the picture, of a given rank."""

@@ -95,21 +95,6 @@ def _limit(node: OnnxNode, index: int, attribute: str, default: float) -> float:
     return min(max(number, -_LARGEST), _LARGEST)
 
 
-def softmax(scope: Scope, node: OnnxNode) -> Flow:
-    """Softmax along one axis other than the batch."""
-    x = node.flow()
-    axis = node.integer("axis", -1 if node.opset >= 13 else 1)
-    positive = axis + x.rank if axis < 0 else axis
-    if not 0 < positive < x.rank:
-        msg = "softmax over the batch axis is not supported"
-        raise NodeRefusedError(msg)
-    # Before opset 13 all axes from `axis` on were taken together.
-    if node.opset < 13 and positive != x.rank - 1:
-        msg = "its old form joins axes; export with opset_version=17"
-        raise NodeRefusedError(msg)
-    return scope.simple(node, "softmax", x, axis=axis)
-
-
 def dropout(scope: Scope, node: OnnxNode) -> Flow:
     """Dropout, which does nothing at inference."""
     given = node.optional_constant(1)

@@ -10,7 +10,7 @@ from codegen.ir.ops import OPS
 def dense_macs(graph: Graph, node: Node) -> int:
     """Multiply-accumulates of one node at batch 1, zeros included."""
     shapes = {role: graph.weights[key].values.shape for role, key in node.weight_items}
-    return OPS[node.op].macs(node.type, shapes)
+    return OPS[node.op].macs(node.type, shapes, node.attrs)
 
 
 def nonzero_macs(graph: Graph, node: Node) -> int:

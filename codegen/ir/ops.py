@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from codegen.ir import shapes
+from codegen.ir import algebra_shapes, shapes
 from codegen.ir.node import AttrValue
 from codegen.ir.tensor import TensorType
 
@@ -48,6 +48,8 @@ FUNCTIONS = (
 BINARY = ("add", "sub", "mul", "div", "pow", "min", "max", "prelu")
 """Functions of two operands that broadcast; the right one of `prelu` is the slope."""
 
+REDUCTIONS = ("reduce_mean", "reduce_sum", "reduce_max", "reduce_min")
+
 GATE: Mapping[str, AttrValue] = {"alpha": 0.16666667, "beta": 0.5}
 """Slope and offset of a hard sigmoid that can be fused: x / 6 + 1 / 2."""
 
@@ -61,7 +63,8 @@ class Op:
         attrs: every attribute with its default; None marks a required one.
         roles: weights it may have; those in `optional_roles` may be missing.
         infer: output type from input types, attributes and weight shapes.
-        macs: multiply-accumulates of one dense run at batch 1, from the output type.
+        macs: multiply-accumulates of one dense run at batch 1, from the output type, the shapes
+            of weights and the attributes.
     """
 
     arity: tuple[int, int | None]
@@ -69,7 +72,7 @@ class Op:
     attrs: Mapping[str, AttrValue | None] = field(default_factory=dict)
     roles: tuple[str, ...] = ()
     optional_roles: frozenset[str] = frozenset()
-    macs: Callable[[TensorType, WeightShapes], int] = lambda _output, _weights: 0
+    macs: Callable[[TensorType, WeightShapes, Attrs], int] = lambda *_: 0
 
 
 _FUSED: dict[str, AttrValue] = {"activation": "none", "alpha": 0.0}
@@ -107,6 +110,26 @@ OPS: dict[str, Op] = {
     "reshape": Op((1, 1), shapes.reshape, {"shape": None}),
     "pad": Op((1, 1), shapes.pad, {"padding": None, "value": 0.0}),
     "softmax": Op((1, 1), shapes.same, {"axis": -1}),
+    "log_softmax": Op((1, 1), shapes.same, {"axis": -1}),
+    "matmul": Op((2, 2), algebra_shapes.matmul, {"depth": None}, macs=algebra_shapes.matmul_macs),
+    **{
+        name: Op((1, 1), algebra_shapes.reduce, {"axes": None, "keep": True}) for name in REDUCTIONS
+    },
+    # gamma and beta hold one number for each element from `axis` on, as one row
+    "layer_norm": Op(
+        (1, 1),
+        algebra_shapes.layer_norm,
+        {"axis": -1, "epsilon": 1e-5},
+        ("gamma", "beta"),
+        frozenset({"beta"}),
+    ),
+    "instance_norm": Op((1, 1), algebra_shapes.channels, {"epsilon": 1e-5}, ("gamma", "beta")),
+    # x / (bias + alpha / size * sum of x^2 over `size` channels around it) ^ beta
+    "local_response_norm": Op(
+        (1, 1),
+        algebra_shapes.channels,
+        {"size": None, "alpha": 1e-4, "beta": 0.75, "bias": 1.0},
+    ),
     "constant": Op((0, 0), shapes.constant, {}, ("value",)),
     "identity": Op((1, 1), shapes.same),
     "dropout": Op((1, 1), shapes.same, {"probability": 0.5}),

@@ -72,7 +72,7 @@ def conv(types: Types, attrs: Attrs, weights: WeightShapes) -> TensorType:
     return out
 
 
-def conv_macs(output: TensorType, weights: WeightShapes) -> int:
+def conv_macs(output: TensorType, weights: WeightShapes, _attrs: Attrs) -> int:
     """Weights times output pixels; multiplications with padding are counted."""
     return prod(weights["weight"]) * output.shape[2] * output.shape[3]
 
@@ -87,7 +87,7 @@ def linear(types: Types, attrs: Attrs, weights: WeightShapes) -> TensorType:
     return TensorType((1, outputs), types[0].dtype)
 
 
-def linear_macs(_output: TensorType, weights: WeightShapes) -> int:
+def linear_macs(_output: TensorType, weights: WeightShapes, _attrs: Attrs) -> int:
     """One per weight."""
     return prod(weights["weight"])
 

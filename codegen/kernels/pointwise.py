@@ -54,15 +54,3 @@ BROADCAST = Family(
     ),
     tiles=_ANY,
 )
-
-SOFTMAX = Family(
-    name="softmax",
-    unit="items of the axes before",
-    fields=(
-        Field("input", "const float *", "first element; no gaps"),
-        Field("output", "float *", "first element; no gaps"),
-        Field("length", "int", "extent of the axis that sums to one"),
-        Field("inner", "int", "items of the axes behind it"),
-    ),
-    tiles=_ANY,
-)

@@ -9,9 +9,13 @@ from codegen.kernels.depthwise_conv import DEPTHWISE_CONV
 from codegen.kernels.depthwise_rows import DEPTHWISE_ROWS
 from codegen.kernels.group_conv import GROUP_CONV
 from codegen.kernels.linear import LINEAR, LINEAR_WIDE
+from codegen.kernels.matmul import MATMUL
 from codegen.kernels.microkernel import Family
+from codegen.kernels.normalise import LOCAL_RESPONSE, NORMALISE
 from codegen.kernels.pattern_conv import PATTERN_CONV
-from codegen.kernels.pointwise import BINARY, BROADCAST, SOFTMAX, UNARY
+from codegen.kernels.pointwise import BINARY, BROADCAST, UNARY
+from codegen.kernels.reduce import REDUCE
+from codegen.kernels.softmax import SOFTMAX
 from codegen.kernels.windows import GLOBAL_POOL, POOL, REPACK, SPLIT
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
@@ -27,7 +31,11 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             UNARY,
             BINARY,
             BROADCAST,
+            MATMUL,
+            REDUCE,
             SOFTMAX,
+            NORMALISE,
+            LOCAL_RESPONSE,
             POOL,
             GLOBAL_POOL,
             REPACK,

@@ -8,16 +8,18 @@ from types import MappingProxyType
 from codegen.formats.blob import Blob
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
-from codegen.ir.ops import ACTIVATIONS, BINARY, FUNCTIONS
+from codegen.ir.ops import ACTIVATIONS, BINARY, FUNCTIONS, REDUCTIONS
 from codegen.lowering.context import LoweringContext
+from codegen.lowering.lower_algebra import lower_matmul, lower_reduce, lower_softmax
 from codegen.lowering.lower_conv import lower_conv
 from codegen.lowering.lower_linear import lower_linear
-from codegen.lowering.lower_pointwise import (
+from codegen.lowering.lower_normalise import (
     lower_batch_norm,
-    lower_binary,
-    lower_softmax,
-    lower_unary,
+    lower_instance_norm,
+    lower_layer_norm,
+    lower_local_response,
 )
+from codegen.lowering.lower_pointwise import lower_binary, lower_unary
 from codegen.lowering.lower_shape import (
     lower_concat,
     lower_constant,
@@ -46,6 +48,12 @@ LOWERINGS: Mapping[str, Callable[[LoweringContext, Node], None]] = MappingProxyT
         "reshape": lower_reshape,
         "pad": lower_pad,
         "softmax": lower_softmax,
+        "log_softmax": lower_softmax,
+        "matmul": lower_matmul,
+        **dict.fromkeys(REDUCTIONS, lower_reduce),
+        "layer_norm": lower_layer_norm,
+        "instance_norm": lower_instance_norm,
+        "local_response_norm": lower_local_response,
         "constant": lower_constant,
         "identity": lower_identity,
         "dropout": lower_identity,

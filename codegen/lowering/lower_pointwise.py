@@ -1,4 +1,4 @@
-"""Elementwise operations, batch norms that were not folded, and softmax."""
+"""Elementwise operations."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import numpy as np
 
 from codegen.ir.node import Node
 from codegen.ir.ops import GATE
-from codegen.kernels.depthwise_conv import DEPTHWISE_CONV
 from codegen.lowering.context import LoweringContext, address, natural_layout
-from codegen.lowering.layout import Layout, vector
-from codegen.lowering.program import Address, Argument, Mask, Storage
+from codegen.lowering.layout import Layout
+from codegen.lowering.program import Argument, Mask, Storage
 
 _MOVES_ZERO = frozenset({"sigmoid", "hard_sigmoid", "softplus", "exp", "log", "reciprocal"})
 """Functions of which f(0) is not zero."""
@@ -22,7 +21,7 @@ _BREAKS_ZERO = frozenset({"div", "pow"})
 
 def lower_unary(context: LoweringContext, node: Node) -> None:
     """Lower an activation or a clip."""
-    source = _source(context, node, node.inputs[0])
+    source = source_of(context, node, node.inputs[0])
     name, low, high = node.op, 0.0, 0.0
     if node.op == "clip":
         low, high = node.number("low"), node.number("high")
@@ -53,7 +52,7 @@ def _emit_unary(
         {
             "input": address(source),
             "output": address(output),
-            "mask": _mask(source.layout) if is_masked else None,
+            "mask": mask_of(source.layout) if is_masked else None,
             **_planes(source.layout, ("input_plane", "output_plane")),
             "vectors": _vectors(source.layout, context.lanes),
             "alpha": alpha,
@@ -75,21 +74,21 @@ def lower_binary(context: LoweringContext, node: Node) -> None:
     shape = node.type.shape
     shapes = [context.shape(name) for name in node.inputs]
     if shapes[0] == shapes[1]:
-        sources = [_source(context, node, name) for name in node.inputs]
+        sources = [source_of(context, node, name) for name in node.inputs]
         strides = [_stride(source.layout) for source in sources]
         _emit_binary(context, node, sources, strides, (node.op,))
         return
     per_channel = [_is_per_channel(item, shape) for item in shapes]
-    if _has_picture(shape) and shapes[0] == shape and per_channel[1]:
+    if has_picture(shape) and shapes[0] == shape and per_channel[1]:
         full, small = 0, 1
         words: tuple[str, ...] = (node.op, "channel")
-    elif _has_picture(shape) and shapes[1] == shape and per_channel[0]:
+    elif has_picture(shape) and shapes[1] == shape and per_channel[0]:
         full, small = 1, 0
         words = (node.op, "channel", "swapped")
     else:
         _emit_broadcast(context, node)
         return
-    sources = [_source(context, node, node.inputs[full]), context.flat(node.inputs[small])]
+    sources = [source_of(context, node, node.inputs[full]), context.flat(node.inputs[small])]
     step = 1 if math.prod(shapes[small]) > 1 else 0
     _emit_binary(context, node, sources, [_stride(sources[0].layout), step], words)
 
@@ -111,7 +110,7 @@ def _emit_binary(
             "left": address(sources[0]),
             "right": address(sources[1]),
             "output": address(output),
-            "mask": _mask(layout) if is_masked else None,
+            "mask": mask_of(layout) if is_masked else None,
             "left_plane": strides[0],
             "right_plane": strides[1],
             "output_plane": _stride(layout),
@@ -130,30 +129,51 @@ def _emit_binary(
 
 
 def _emit_broadcast(context: LoweringContext, node: Node) -> None:
-    sources = [context.flat(name) for name in node.inputs]
-    sizes, strides = broadcast_axes(node.type.shape, [context.shape(n) for n in node.inputs])
-    output = context.buffer(natural_layout(node.type.shape))
-    arguments: dict[str, Argument] = {
-        "left": address(sources[0]),
-        "right": address(sources[1]),
-        "output": address(output),
-        "sizes": context.pack(np.array(sizes), "int32_t"),
-        "left_strides": context.pack(np.array(strides[0]), "int32_t"),
-        "right_strides": context.pack(np.array(strides[1]), "int32_t"),
-        "axes": len(sizes),
-        "alpha": node.number("alpha") if "alpha" in node.attrs else 0.0,
-    }
+    output = emit_broadcast(
+        context,
+        node.op,
+        [context.flat(name) for name in node.inputs],
+        [context.shape(name) for name in node.inputs],
+        node.type.shape,
+        activation=node.text("activation") if "activation" in node.attrs else "none",
+        alpha=node.number("alpha") if "alpha" in node.attrs else 0.0,
+    )
+    context.define(node.name, output)
+
+
+def emit_broadcast(
+    context: LoweringContext,
+    op: str,
+    sources: list[Storage],
+    shapes: list[tuple[int, ...]],
+    shape: tuple[int, ...],
+    *,
+    activation: str = "none",
+    alpha: float = 0.0,
+) -> Storage:
+    """A function of two values without gaps that broadcast to a shape."""
+    sizes, strides = broadcast_axes(shape, shapes)
+    output = context.buffer(natural_layout(shape))
     context.emit(
         "broadcast",
-        arguments,
+        {
+            "left": address(sources[0]),
+            "right": address(sources[1]),
+            "output": address(output),
+            "sizes": context.pack(np.array(sizes), "int32_t"),
+            "left_strides": context.pack(np.array(strides[0]), "int32_t"),
+            "right_strides": context.pack(np.array(strides[1]), "int32_t"),
+            "axes": len(sizes),
+            "alpha": alpha,
+        },
         extent=math.prod(sizes[:-1]),
         reads=tuple(sources),
         writes=output,
-        note=f"{node.op} with broadcasting",
-        activation=node.text("activation") if "activation" in node.attrs else "none",
-        variant=(node.op,),
+        note=f"{op} with broadcasting",
+        activation=activation,
+        variant=(op,),
     )
-    context.define(node.name, output)
+    return output
 
 
 def broadcast_axes(
@@ -182,103 +202,15 @@ def broadcast_axes(
     return sizes or [1], [item or [0] for item in strides]
 
 
-def lower_batch_norm(context: LoweringContext, node: Node) -> None:
-    """Lower a batch norm that no convolution could take up, as scale and shift of channels."""
-    values = {role: context.graph.weights[key].values for role, key in node.weight_items}
-    scale = values["gamma"] / np.sqrt(values["variance"] + np.float32(node.number("epsilon")))
-    shift = values["beta"] - values["mean"] * scale
-    if not _has_picture(node.type.shape):
-        _scale_vector(context, node, scale, shift)
-        return
-    source = _source(context, node, node.inputs[0])
-    output = context.buffer(source.layout)
-    context.emit(
-        "conv_depthwise",
-        {
-            "input": address(source),
-            "output": address(output),
-            "mask": _mask(source.layout),
-            "offsets": context.pack(np.zeros(1), "int32_t"),
-            "weights": context.pack(scale, "float"),
-            "bias": context.pack(shift, "float"),
-            "input_plane": source.layout.plane,
-            "output_plane": source.layout.plane,
-            "taps": 1,
-            "vectors": source.layout.vectors(context.lanes),
-            "alpha": 0.0,
-        },
-        extent=source.layout.channels,
-        reads=(source,),
-        writes=output,
-        note="scale and shift of channels",
-        tile=DEPTHWISE_CONV.tiles[context.target.registers][0],
-    )
-    context.define(node.name, output)
-
-
-def _scale_vector(
-    context: LoweringContext, node: Node, scale: np.ndarray, shift: np.ndarray
-) -> None:
-    """Scale and shift of a map without a picture: (1, c) or (1, c, 1, 1), or axes behind c."""
-    source = context.flat(node.inputs[0])
-    channels = len(scale)
-    inner = math.prod(node.type.shape[2:])
-    layout = vector(channels * inner)
-    for op, values in (("mul", scale), ("add", shift)):
-        repeated = np.repeat(values.astype(np.float32), inner)
-        output = context.buffer(layout)
-        context.emit(
-            "binary",
-            {
-                "left": address(source),
-                "right": address(context.constant(repeated, layout)),
-                "output": address(output),
-                **_planes(layout, ("left_plane", "right_plane", "output_plane")),
-                "vectors": _vectors(layout, context.lanes),
-                "alpha": 0.0,
-            },
-            extent=1,
-            reads=(source,),
-            writes=output,
-            note=f"{op} per channel",
-            variant=(op,),
-            in_place=True,
-        )
-        source = output
-    context.define(node.name, Storage("arena", source.base, natural_layout(node.type.shape)))
-
-
-def lower_softmax(context: LoweringContext, node: Node) -> None:
-    """Lower a softmax over one axis."""
-    shape = node.type.shape
-    axis = node.integer("axis") % len(shape)
-    source = context.flat(node.inputs[0])
-    output = context.buffer(natural_layout(shape))
-    outer = math.prod(shape[:axis])
-    context.emit(
-        "softmax",
-        {
-            "input": Address(source.space, source.base),
-            "output": Address(output.space, output.base),
-            "length": shape[axis],
-            "inner": math.prod(shape[axis + 1 :]),
-        },
-        extent=outer,
-        reads=(source,),
-        writes=output,
-        note=f"softmax of {shape[axis]} values",
-    )
-    context.define(node.name, output)
-
-
-def _source(context: LoweringContext, node: Node, name: str) -> Storage:
+def source_of(context: LoweringContext, node: Node, name: str) -> Storage:
     """An operand in the layout of the node's section."""
-    if _has_picture(node.type.shape):
+    if has_picture(node.type.shape):
         return context.planar(name, context.spacing[node.name])
     return context.flat(name)
 
 
-def _has_picture(shape: tuple[int, ...]) -> bool:
+def has_picture(shape: tuple[int, ...]) -> bool:
+    """Whether a value lies as padded planes: one item of more than one pixel."""
     return len(shape) == 4 and shape[0] == 1 and shape[2] * shape[3] > 1
 
 
@@ -287,7 +219,8 @@ def _is_per_channel(shape: tuple[int, ...], full: tuple[int, ...]) -> bool:
     return len(padded) == 4 and padded[2:] == (1, 1) and padded[1] in (1, full[1])
 
 
-def _mask(layout: Layout) -> Mask:
+def mask_of(layout: Layout) -> Mask:
+    """The mask of padded planes."""
     return Mask(layout.height, layout.width, layout.row)
 
 

@@ -16,8 +16,12 @@ from codegen.render.depthwise_conv import render_depthwise_conv
 from codegen.render.depthwise_rows import render_depthwise_rows
 from codegen.render.group_conv import render_group_conv
 from codegen.render.linear import render_linear
+from codegen.render.matmul import render_matmul
+from codegen.render.normalise import render_local_response, render_normalise
 from codegen.render.pattern_conv import render_pattern_conv
 from codegen.render.pointwise import render_binary, render_broadcast, render_unary
+from codegen.render.reduce import render_reduce
+from codegen.render.softmax import render_softmax
 from codegen.render.split import render_split
 from codegen.render.wrapped import wrapped
 
@@ -47,7 +51,11 @@ BODIES: Mapping[str, Callable[[Microkernel], list[str]]] = MappingProxyType(
         "unary": render_unary,
         "binary": render_binary,
         "broadcast": render_broadcast,
-        "softmax": _from_template,
+        "matmul": render_matmul,
+        "reduce": render_reduce,
+        "softmax": render_softmax,
+        "normalise": render_normalise,
+        "local_response": render_local_response,
         "pool": _from_template,
         "global_pool": _from_template,
         "repack": _from_template,
@@ -56,7 +64,7 @@ BODIES: Mapping[str, Callable[[Microkernel], list[str]]] = MappingProxyType(
 )
 """Lines of a family's own functions."""
 
-_SCALAR = frozenset({"softmax", "pool", "repack"})
+_SCALAR = frozenset({"pool", "repack"})
 """Families written in plain loops, without the vector helpers."""
 
 
@@ -102,7 +110,9 @@ def _with_functions(kernel: Microkernel, body: list[str]) -> list[str]:
     if "activate(" in text:
         body = [*activation_function(kernel.activation), "", *body]
     text = "\n".join(body)
-    helpers = read_template("functions.c").split("\n\n")
+    numbers = ", ".join(map(str, range(kernel.lanes)))
+    functions = Template(read_template("functions.c")).substitute(LANE_NUMBERS=numbers)
+    helpers = functions.split("\n\n")
     for helper in reversed(helpers):
         name = helper[: helper.index("(")].split()[-1]
         if f"{name}(" in text:

@@ -10,7 +10,7 @@ import pytest
 
 from codegen.compiler import generate
 from codegen.ir import Graph, GraphBuilder
-from codegen.ir.ops import ACTIVATIONS, FUNCTIONS
+from codegen.ir.ops import ACTIVATIONS, FUNCTIONS, REDUCTIONS
 from codegen.kernels.registry import FAMILIES
 from codegen.lowering.lower import lower
 from codegen.schedules.schedule import Schedule
@@ -102,6 +102,26 @@ def test_every_tile_equals_torch_under_sanitizers(
         assert compiled_graph.relative_error(one, other) <= 1e-4
 
 
+def _algebra(builder: GraphBuilder, x: str) -> list[str]:
+    """Reductions, normalisations and products, at tails of vectors and tiles."""
+    outputs = []
+    for op in REDUCTIONS:
+        for axes in ((3,), (1,), (1, 3), (0, 1, 2, 3)):
+            name = f"{op}{''.join(map(str, axes))}"
+            outputs.append(builder.add(op, x, name=name, axes=axes, keep=1 in axes))
+    gamma, beta = (builder.weight(key, np.linspace(0.5, 2, 143)) for key in ("g", "b"))
+    keys = {"gamma": gamma, "beta": beta}
+    outputs.append(builder.add("layer_norm", x, name="layer_norm", axis=2, weights=keys))
+    keys = {key: builder.weight(f"{key}6", np.linspace(-1, 1, 6)) for key in ("gamma", "beta")}
+    outputs.append(builder.add("instance_norm", x, name="instance_norm", weights=keys))
+    outputs.append(builder.add("local_response_norm", x, name="response", size=4, alpha=0.5))
+    matrix = builder.constant(np.random.default_rng(1).standard_normal((11, 75)), name="matrix")
+    outputs.append(builder.add("matmul", x, matrix, name="tall", depth=11))
+    turned = builder.constant(np.random.default_rng(2).standard_normal((6, 11, 3)), name="batch")
+    outputs.append(builder.add("matmul", x, turned, name="batched", depth=11))
+    return outputs
+
+
 def _every_operation() -> Graph:
     """One graph that needs a microkernel of every family, and every activation."""
     builder = GraphBuilder("all", seed=5)
@@ -133,7 +153,10 @@ def _every_operation() -> Graph:
     y = builder.conv(x, 64, 1, name="wide")
     keys = {"weight": builder.weight("pattern.weight", weights)}
     outputs.append(builder.add("conv", y, name="pattern", weights=keys, padding=(1, 1, 1, 1)))
-    outputs.append(builder.add("softmax", x, name="softmax", axis=1))
+    for axis in (1, 3):
+        for op in ("softmax", "log_softmax"):
+            outputs.append(builder.add(op, x, name=f"{op}{axis}", axis=axis))
+    outputs += _algebra(builder, x)
     pool = {"kernel": (3, 2), "stride": (2, 2), "padding": (1, 1, 1, 1)}
     outputs.append(builder.add("max_pool", x, name="max_pool", **pool))
     outputs.append(builder.add("average_pool", x, name="average_pool", ceil_mode=True, **pool))

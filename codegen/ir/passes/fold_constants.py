@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,11 @@ def _binary(node: Node, left: Array, right: Array) -> Array:
     return ACTIVATION_VALUES[node.text("activation")](value, _slope(node))
 
 
+def _reduced(function: Callable[..., Array], node: Node, values: list[Array]) -> Array:
+    axes, keep = node.integers("axes"), bool(node.attrs["keep"])
+    return np.asarray(function(values[0], axis=axes, keepdims=keep))
+
+
 def _slope(node: Node) -> float:
     return node.number("alpha") if "alpha" in node.attrs else 0.0
 
@@ -56,6 +62,11 @@ _ARITHMETIC: dict[str, Callable[[Node, list[Array]], Array]] = {
     "dropout": lambda _, v: v[0],
     "pad": lambda n, v: _pad(n, v[0]),
     "softmax": lambda n, v: _softmax(n, v[0]),
+    "matmul": lambda _, v: np.asarray(v[0] @ v[1]),
+    **{
+        f"reduce_{name}": partial(_reduced, function)
+        for name, function in (("mean", np.mean), ("sum", np.sum), ("max", np.max), ("min", np.min))
+    },
     **dict.fromkeys(BINARY_VALUES, lambda n, v: _binary(n, v[0], v[1])),
     **dict.fromkeys(ACTIVATIONS, lambda n, v: _activated(n, v[0])),
     **dict.fromkeys(FUNCTION_VALUES, lambda n, v: FUNCTION_VALUES[n.op](v[0])),

@@ -171,3 +171,22 @@ static inline void store_part(float *to, vector value, ptrdiff_t count) {
     to[lane] = value[lane];
   }
 }
+
+static inline lanes first_lanes(ptrdiff_t count) {
+  const lanes number = {$LANE_NUMBERS};
+  return number < (int32_t)(count < 64 ? count : 64);
+}
+
+/* The first `count` lanes of what lies there, `other` in those behind them. */
+static inline vector load_first(const float *from, ptrdiff_t count, float other) {
+  return choose(first_lanes(count), load(from), broadcast(other));
+}
+
+/* Lanes from `width` on come to the front; behind them the old ones stay. */
+static inline vector moved_down(vector value, int width) {
+  vector moved = value;
+  for (int lane = 0; lane < width; ++lane) {
+    moved[lane] = value[lane + width];
+  }
+  return moved;
+}

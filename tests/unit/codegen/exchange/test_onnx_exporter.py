@@ -15,7 +15,7 @@ from codegen.exchange import onnx_exporter
 from codegen.exchange.onnx_exporter import export_onnx
 from codegen.exchange.onnx_importer import import_onnx
 from codegen.ir import Graph, GraphBuilder, Preprocessing, Weight
-from codegen.ir.ops import ACTIVATIONS, FUNCTIONS, OPS
+from codegen.ir.ops import ACTIVATIONS, FUNCTIONS, OPS, REDUCTIONS
 from codegen.ir.passes import optimize
 
 torch.set_num_threads(1)
@@ -86,6 +86,14 @@ def every_operation() -> Graph:
     right = b.add("global_average_pool", right, name="right")
     x = b.add("concat", left, right, name="joined", axis=1)
     x = b.add("softmax", x, name="softmax", axis=1)
+    keys = {"gamma": b.weight("g", np.arange(1.0, 9.0)), "beta": b.weight("h", np.ones(8))}
+    for op, attrs in (("layer_norm", {"axis": 1}), ("instance_norm", {"epsilon": 0.5})):
+        x = b.add(op, x, name=op, weights=keys, **attrs)
+    x = b.add("local_response_norm", x, name="response", size=3, alpha=0.5)
+    x = b.add("log_softmax", x, name="logs", axis=1)
+    for op in REDUCTIONS:
+        x = b.add("sub", x, b.add(op, x, name=op, axes=(1, 2), keep=True), name=f"{op}.less")
+    x = b.add("matmul", x, b.constant([[0.5]], name="matrix"), name="product", depth=1)
     x = b.add("mul", x, x, name="square")
     x = b.add("reshape", x, name="reshape", shape=(1, 2, 4))
     x = b.add("identity", b.add("dropout", x, name="drop"), name="same")

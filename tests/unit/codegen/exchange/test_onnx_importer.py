@@ -237,6 +237,33 @@ SINGLES = (
         Single(op, lambda op=op: one_node(op, {"s": floats(3, 1, 1), "t": floats(1, 8)}))
         for op in ("Max", "Min", "Sum", "Mean")
     ),
+    *(
+        Single(op, lambda op=op: one_node(op, axes=[1], keepdims=0))
+        for op in ("ReduceL1", "ReduceL2", "ReduceMin", "ReduceSumSquare")
+    ),
+    Single("reduce sum", lambda: one_node("ReduceSum", {"a": [1, 3]})),
+    Single("reduce log sum", lambda: with_itself("ReduceLogSum")),
+    Single("log softmax", lambda: one_node("LogSoftmax", axis=2)),
+    Single("softmax old", lambda: one_node("Softmax", axis=1, opset=11)),
+    Single(
+        "layer norm",
+        lambda: one_node("LayerNormalization", {"g": floats(8, 8), "b": floats(8)}, axis=2),
+    ),
+    Single(
+        "instance norm", lambda: one_node("InstanceNormalization", {"g": floats(3), "b": floats(3)})
+    ),
+    Single(
+        "group norm",
+        lambda: one_node(
+            "GroupNormalization",
+            {"g": floats(4), "b": floats(4)},
+            num_groups=2,
+            opset=21,
+            shape=(1, 4, 5, 3),
+        ),
+    ),
+    Single("lrn", lambda: one_node("LRN", size=5, alpha=0.3, bias=2.0)),
+    Single("matmul batched", lambda: one_node("MatMul", {"w": floats(3, 8, 5)})),
     Single("gelu tanh", lambda: one_node("Gelu", approximate="tanh", opset=20)),
     Single("pow two", lambda: one_node("Pow", {"s": np.float32(2)})),
     Single("pow three", lambda: one_node("Pow", {"s": np.int64(3)})),
