@@ -23,7 +23,7 @@ from codegen.exchange.onnx_node import (
     int_list,
 )
 
-_BUDGET_ELEMENTS = 2**26
+_BUDGET_ELEMENTS = 2**28
 _MAX_RANK = 8
 _TRUTH, _INTEGERS = (
     onnx.TensorProto.BOOL,
@@ -251,6 +251,7 @@ _FUNCTIONS: dict[str, Callable[[OnnxNode, Sequence[AnyArray]], AnyArray]] = {
     "Not": lambda _, v: np.asarray(np.logical_not(v[0])),
     "Where": lambda _, v: np.where(v[0], v[1], v[2]),
     "Cast": _cast,
+    "CastLike": lambda _, v: v[0].astype(v[1].dtype),
     "Concat": lambda n, v: np.concatenate(list(v), axis=n.integer("axis", 0)),
     "ConstantOfShape": _filled,
     "Expand": lambda _, v: np.asarray(v[0] * np.ones(int_list(v[1]), dtype=v[0].dtype)),

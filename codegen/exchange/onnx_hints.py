@@ -19,15 +19,17 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "detection heads are not supported; export the backbone alone": (
         "NonMaxSuppression", "RoiAlign", "TopK", "MaxRoiPool",
     ),
-    "attention and layer norm are not supported; use batch norm and convolutions": (
-        "LayerNormalization", "GroupNormalization", "InstanceNormalization", "Attention",
-        "RMSNormalization", "LpNormalization", "MeanVarianceNormalization", "LRN", "Einsum",
+    "attention is not supported as one operator; export its products and softmax": (
+        "Attention", "FlexAttention", "Einsum", "RotaryEmbedding",
+    ),
+    "use batch, layer, instance or group norm instead": (
+        "RMSNormalization", "LpNormalization", "MeanVarianceNormalization",
     ),
     "use relu, leaky relu, elu, gelu, silu, mish or another common activation instead": (
         "Celu", "ThresholdedRelu", "Shrink",
     ),
     "leave it out of the export; the class order stays the same": (
-        "LogSoftmax", "ArgMax", "ArgMin", "Hardmax",
+        "ArgMax", "ArgMin", "Hardmax",
     ),
     "splitting and cutting values is not supported; use separate convolutions": (
         "Split", "Slice", "Gather", "GatherND", "GatherElements", "CenterCropPad",

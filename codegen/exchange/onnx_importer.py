@@ -47,6 +47,7 @@ HANDLERS: dict[str, Handler] = {
     "AveragePool": layers.average_pool,
     "BatchNormalization": layers.batch_norm,
     "Cast": pointwise.cast,
+    "CastLike": pointwise.cast_like,
     "Ceil": pointwise.activation("ceil"),
     "Clip": pointwise.clip,
     "Concat": shapes.concat,

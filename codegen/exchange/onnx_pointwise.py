@@ -8,6 +8,7 @@ import numpy as np
 
 from codegen.exchange.onnx_node import Constant, Flow, NodeRefusedError, OnnxNode, Value, shortest
 from codegen.exchange.onnx_scope import Scope
+from codegen.ir.ops import GATE
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -110,6 +111,18 @@ def dropout(scope: Scope, node: OnnxNode) -> Flow:
 def cast(scope: Scope, node: OnnxNode) -> Flow:
     """Cast of a float value to float32, which does nothing."""
     if node.integer("to", 0) != 1:
+        msg = "only float32 is supported; export the model in float32"
+        raise NodeRefusedError(msg)
+    return scope.simple(node, "identity", node.flow())
+
+
+def cast_like(scope: Scope, node: OnnxNode) -> Value:
+    """CastLike of a value and a float32 one, or of a number to the type of a value."""
+    value = node.inputs[0]
+    if isinstance(value, Constant):
+        return Constant(value.array.astype(np.float32))
+    other = node.inputs[1] if len(node.inputs) > 1 else None
+    if isinstance(other, Constant) and other.array.dtype != np.float32:
         msg = "only float32 is supported; export the model in float32"
         raise NodeRefusedError(msg)
     return scope.simple(node, "identity", node.flow())
@@ -220,7 +233,7 @@ def _bias_of_linear(scope: Scope, node: OnnxNode) -> Flow | None:
 
 
 def _gated(scope: Scope, node: OnnxNode) -> Flow | None:
-    """Read x * sigmoid(x) as silu, x * hard_sigmoid(x) as hard_swish."""
+    """Read x times its sigmoid as silu, its hard sigmoid as hard swish, tanh(softplus) as mish."""
     gates = {"sigmoid": "silu", "hard_sigmoid": "hard_swish"}
     for index in (0, 1):
         gate: Value | None = node.inputs[index]
@@ -228,6 +241,11 @@ def _gated(scope: Scope, node: OnnxNode) -> Flow | None:
         if not isinstance(gate, Flow) or not isinstance(x, Flow):
             continue
         made = scope.nodes.get(gate.name)
-        if made is not None and made.op in gates and made.inputs == (x.name,):
+        if made is None:
+            continue
+        if made.op in gates and made.inputs == (x.name,) and made.attrs in ({}, GATE):
             return scope.simple(node, gates[made.op], x)
+        inner = scope.nodes.get(made.inputs[0]) if made.op == "tanh" else None
+        if inner is not None and inner.op == "softplus" and inner.inputs == (x.name,):
+            return scope.simple(node, "mish", x)
     return None

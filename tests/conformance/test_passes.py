@@ -103,6 +103,22 @@ def identities() -> Graph:
     return b.build(b.add("identity", y, name="out"), b.add("identity", x, name="copy"))
 
 
+def gelus() -> Graph:
+    """Gelus in parts as torch and others write them, one of another scale, one read inside."""
+    b = GraphBuilder("gelus")
+    x = b.conv(b.input((1, 3, 4, 4)), 4, 1, name="conv")
+    half, one = b.constant([0.5], name="half"), b.constant([1.0], name="one")
+    outputs = []
+    for index, (op, number) in enumerate((("div", 2**0.5), ("mul", 0.5**0.5), ("div", 1.5))):
+        scaled = b.add(op, x, b.constant([number], name=f"root{index}"), name=f"scaled{index}")
+        gate = b.add("add", b.add("erf", scaled, name=f"erf{index}"), one, name=f"gate{index}")
+        if index:
+            gate = b.add("mul", half, gate, name=f"half gate{index}")
+        y = b.add("mul", x, gate, name=f"gated{index}")
+        outputs.append(y if index else b.add("mul", y, half, name="end"))
+    return b.build(*outputs, "gate1")
+
+
 def constants() -> Graph:
     """A subgraph of constants, one constant that overflows, one nobody reads."""
     b = GraphBuilder("constants")
@@ -125,6 +141,7 @@ CASES = (
     Case("batch_norms", batch_norms),
     Case("identities", identities),
     Case("constants", constants),
+    Case("gelus", gelus),
     *(zoo_case(name) for name in MODELS if not name.startswith("vgg16")),
 )
 _GRAPHS: dict[str, Graph] = {}
@@ -178,6 +195,13 @@ def test_nothing_but_layers_pools_and_gates_is_left_of_a_base_model(name: str) -
     after = optimize(build_model(name, input_shape=(3, 32, 32), classes=5, width=0.25))
     left = {node.op for node in after.nodes}
     assert left <= {"conv", "linear", "global_average_pool", "flatten", "mul"}
+
+
+def test_a_gelu_in_parts_becomes_one_and_is_fused() -> None:
+    after = optimize(gelus())
+    assert after.by_name["end"].op == "gelu"
+    assert after.by_name["gated1"].op == "gelu"
+    assert after.by_name["gated2"].op == "mul"
 
 
 def test_masks_and_zeros_survive_folding() -> None:

@@ -9,6 +9,7 @@ from codegen.ir.passes.fold_batch_norm import fold_batch_norm
 from codegen.ir.passes.fold_constants import fold_constants
 from codegen.ir.passes.fuse_activation import fuse_activation
 from codegen.ir.passes.fuse_add import fuse_add
+from codegen.ir.passes.fuse_gelu import fuse_gelu
 from codegen.ir.passes.remove_identities import remove_identities
 from codegen.ir.verify import verify_graph
 
@@ -20,6 +21,7 @@ INFERENCE_PASSES: tuple[Pass, ...] = (
     remove_identities,
     fold_constants,
     fold_batch_norm,
+    fuse_gelu,
     fuse_add,
     fuse_activation,
 )
