@@ -10,6 +10,8 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from backend.models.executor_algebra import ALGEBRA
 from backend.models.executor_call import Call, Operation
+from backend.models.executor_movement import MOVEMENT
+from backend.models.executor_pools import POOLS, padded
 
 _BATCH_NORM_MOMENTUM = 0.1
 
@@ -55,29 +57,50 @@ def _fused(call: Call, x: Tensor) -> Tensor:
     return _POINTWISE[call.node.text("activation")](x, call.node.number("alpha"))
 
 
-def _padded(x: Tensor, padding: tuple[int, ...], value: float = 0.0) -> Tensor:
-    top, left, bottom, right = padding
-    return F.pad(x, (left, right, top, bottom), value=value)
+_CONV: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+_CONV_TRANSPOSE: dict[int, Callable[..., Tensor]] = {
+    1: F.conv_transpose1d,
+    2: F.conv_transpose2d,
+    3: F.conv_transpose3d,
+}
 
 
 def _conv(call: Call) -> Tensor:
     node, x = call.node, call.x
-    top, left, bottom, right = node.integers("padding")
-    if (top, left) == (bottom, right):
-        sides: tuple[int, ...] = (top, left)
-    else:
-        x, sides = _padded(x, (top, left, bottom, right)), (0, 0)
-    y = F.conv2d(
+    rank = x.dim() - 2
+    before, behind = node.integers("padding")[:rank], node.integers("padding")[rank:]
+    if before != behind:
+        x, before = padded(x, before, behind, 0.0), (0,) * rank
+    y = _CONV[rank](
         x,
         call.weights["weight"],
         call.weights.get("bias"),
         node.integers("stride"),
-        sides,
+        before,
         node.integers("dilation"),
         node.integer("groups"),
     )
     if len(call.inputs) == 2:
         y = y + call.inputs[1]
+    return _fused(call, y)
+
+
+def _conv_transpose(call: Call) -> Tensor:
+    node, x = call.node, call.x
+    rank = x.dim() - 2
+    whole = _CONV_TRANSPOSE[rank](
+        x,
+        call.weights["weight"],
+        stride=node.integers("stride"),
+        groups=node.integer("groups"),
+        dilation=node.integers("dilation"),
+    )
+    before = node.integers("padding")[:rank]
+    sizes = zip(node.type.shape[2:], whole.shape[2:], before, strict=True)
+    behind = tuple(out - (full - less) for out, full, less in sizes)
+    y = padded(whole, tuple(-less for less in before), behind, 0.0)
+    if "bias" in call.weights:
+        y = y + call.weights["bias"].reshape(-1, *(1,) * rank)
     return _fused(call, y)
 
 
@@ -96,76 +119,6 @@ def _batch_norm(call: Call) -> Tensor:
         momentum=_BATCH_NORM_MOMENTUM,
         eps=call.node.number("epsilon"),
     )
-
-
-def _window(call: Call, x: Tensor) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    """Kernel, stride, and padding with what `ceil_mode` needs more at the bottom and the right."""
-    node = call.node
-    kernel, stride = node.integers("kernel"), node.integers("stride")
-    top, left, bottom, right = node.integers("padding")
-    out_y, out_x = node.type.shape[2:]
-    need_y = (out_y - 1) * stride[0] + kernel[0] - x.shape[2] - top
-    need_x = (out_x - 1) * stride[1] + kernel[1] - x.shape[3] - left
-    return kernel, stride, (top, left, max(bottom, need_y), max(right, need_x))
-
-
-def _is_plain(call: Call) -> bool:
-    """Whether torch's own pooling takes these arguments: symmetric padding of half a window."""
-    top, left, bottom, right = call.node.integers("padding")
-    kernel = call.node.integers("kernel")
-    symmetric = (top, left) == (bottom, right)
-    return symmetric and 2 * top <= kernel[0] and 2 * left <= kernel[1]
-
-
-def _max_pool(call: Call) -> Tensor:
-    node = call.node
-    if _is_plain(call):
-        return F.max_pool2d(
-            call.x,
-            node.integers("kernel"),
-            node.integers("stride"),
-            node.integers("padding")[:2],
-            ceil_mode=bool(node.attrs["ceil_mode"]),
-        )
-    kernel, stride, padding = _window(call, call.x)
-    return F.max_pool2d(_padded(call.x, padding, float("-inf")), kernel, stride)
-
-
-def _average_pool(call: Call) -> Tensor:
-    node = call.node
-    counts_padding = bool(node.attrs["count_include_pad"])
-    if _is_plain(call):
-        return F.avg_pool2d(
-            call.x,
-            node.integers("kernel"),
-            node.integers("stride"),
-            node.integers("padding")[:2],
-            ceil_mode=bool(node.attrs["ceil_mode"]),
-            count_include_pad=counts_padding,
-        )
-    kernel, stride, padding = _window(call, call.x)
-    total = F.avg_pool2d(_padded(call.x, padding), kernel, stride, divisor_override=1)
-    # Pixels that `ceil_mode` alone added are never counted, as in torch.
-    ones = torch.ones_like(call.x[:1, :1])
-    given = node.integers("padding")
-    extra = tuple(have - want for have, want in zip(padding, given, strict=True))
-    counted = _padded(_padded(ones, given, float(counts_padding)), extra)
-    divisor = F.avg_pool2d(counted, kernel, stride, divisor_override=1)
-    return total / divisor.clamp(min=1.0)
-
-
-def _concat(call: Call) -> Tensor:
-    # A constant has batch 1, what it is joined to any batch.
-    batch = max(item.shape[0] for item in call.inputs)
-    items = [
-        item if item.shape[0] == batch else item.expand(batch, *item.shape[1:])
-        for item in call.inputs
-    ]
-    return torch.cat(items, call.node.integer("axis"))
-
-
-def _pad(call: Call) -> Tensor:
-    return _padded(call.x, call.node.integers("padding"), call.node.number("value"))
 
 
 def _hard_sigmoid(call: Call) -> Tensor:
@@ -189,6 +142,7 @@ def _activation(name: str) -> Operation:
 
 OPERATIONS: dict[str, Operation] = {
     "conv": _conv,
+    "conv_transpose": _conv_transpose,
     "linear": _linear,
     "batch_norm": _batch_norm,
     "add": lambda call: _fused(call, call.x + call.inputs[1]),
@@ -200,13 +154,8 @@ OPERATIONS: dict[str, Operation] = {
     "max": lambda call: torch.maximum(call.x, call.inputs[1]),
     "prelu": lambda call: torch.where(call.x < 0, call.x * call.inputs[1], call.x),
     "clip": lambda call: call.x.clamp(call.node.number("low"), call.node.number("high")),
-    "max_pool": _max_pool,
-    "average_pool": _average_pool,
-    "global_average_pool": lambda call: call.x.mean((2, 3), keepdim=True),
-    "concat": _concat,
-    "flatten": lambda call: call.x.flatten(1),
-    "reshape": lambda call: call.x.reshape(call.x.shape[0], *call.node.type.shape[1:]),
-    "pad": _pad,
+    **POOLS,
+    **MOVEMENT,
     **ALGEBRA,
     "constant": lambda call: call.weights["value"],
     "identity": lambda call: call.x,

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from backend.models.executor_ops import OPERATIONS, Call
+from backend.models.executor_call import Call
+from backend.models.executor_ops import OPERATIONS
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
 

@@ -52,6 +52,12 @@ class Node:
         assert isinstance(value, int | float), (self.name, key, value)
         return float(value)
 
+    def numbers(self, key: str) -> tuple[float, ...]:
+        """An attribute that is a tuple of floats."""
+        value = self.attrs[key]
+        assert isinstance(value, tuple), (self.name, key, value)
+        return tuple(float(item) for item in value)
+
     def text(self, key: str) -> str:
         """An attribute that is a string."""
         value = self.attrs[key]

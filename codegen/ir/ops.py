@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from codegen.ir import algebra_shapes, shapes
+from codegen.ir import algebra_shapes, movement_shapes, shapes, window_shapes
 from codegen.ir.node import AttrValue
+from codegen.ir.resampling import resize
 from codegen.ir.tensor import TensorType
 
 Attrs = Mapping[str, AttrValue]
@@ -80,18 +81,34 @@ _WINDOW: dict[str, AttrValue | None] = {
     "kernel": None,
     "stride": (1, 1),
     "padding": (0, 0, 0, 0),
+    "dilation": (1, 1),
     "ceil_mode": False,
+}
+_CONV: dict[str, AttrValue] = {
+    "stride": (1, 1),
+    "padding": (0, 0, 0, 0),
+    "dilation": (1, 1),
+    "groups": 1,
+    **_FUSED,
 }
 
 OPS: dict[str, Op] = {
     # inputs: x, and after fusion the residual that is added before the activation
     "conv": Op(
         (1, 2),
-        shapes.conv,
-        {"stride": (1, 1), "padding": (0, 0, 0, 0), "dilation": (1, 1), "groups": 1, **_FUSED},
+        window_shapes.conv,
+        _CONV,
         ("weight", "bias"),
         frozenset({"bias"}),
-        shapes.conv_macs,
+        window_shapes.conv_macs,
+    ),
+    "conv_transpose": Op(
+        (1, 1),
+        window_shapes.conv_transpose,
+        {**_CONV, "output_padding": (0, 0)},
+        ("weight", "bias"),
+        frozenset({"bias"}),
+        window_shapes.conv_transpose_macs,
     ),
     "linear": Op(
         (1, 1), shapes.linear, _FUSED, ("weight", "bias"), frozenset({"bias"}), shapes.linear_macs
@@ -102,13 +119,34 @@ OPS: dict[str, Op] = {
     "add": Op((2, 2), shapes.broadcast, _FUSED),
     **{name: Op((2, 2), shapes.broadcast) for name in BINARY if name != "add"},
     "clip": Op((1, 1), shapes.same, {"low": None, "high": None}),
-    "max_pool": Op((1, 1), shapes.window, _WINDOW),
-    "average_pool": Op((1, 1), shapes.window, {**_WINDOW, "count_include_pad": False}),
-    "global_average_pool": Op((1, 1), shapes.global_pool),
-    "concat": Op((1, None), shapes.concat, {"axis": 1}),
-    "flatten": Op((1, 1), shapes.flatten),
-    "reshape": Op((1, 1), shapes.reshape, {"shape": None}),
-    "pad": Op((1, 1), shapes.pad, {"padding": None, "value": 0.0}),
+    "max_pool": Op((1, 1), window_shapes.window, _WINDOW),
+    "average_pool": Op((1, 1), window_shapes.window, {**_WINDOW, "count_include_pad": False}),
+    "lp_pool": Op((1, 1), window_shapes.window, {**_WINDOW, "order": 2}),
+    "global_average_pool": Op((1, 1), window_shapes.global_pool),
+    "concat": Op((1, None), movement_shapes.concat, {"axis": 1}),
+    "flatten": Op((1, 1), movement_shapes.flatten),
+    "reshape": Op((1, 1), movement_shapes.reshape, {"shape": None}),
+    "transpose": Op((1, 1), movement_shapes.transpose, {"perm": None}),
+    "slice": Op((1, 1), movement_shapes.cut, {"starts": None, "sizes": None, "steps": None}),
+    "expand": Op((1, 1), movement_shapes.expand, {"shape": None}),
+    "gather": Op((1, 1), movement_shapes.gather, {"axis": 0, "indices": None}),
+    "pad": Op((1, 1), movement_shapes.pad, {"padding": None, "value": 0.0, "mode": "constant"}),
+    "resize": Op(
+        (1, 1),
+        resize,
+        {
+            "shape": None,
+            "scales": None,
+            "mode": "nearest",
+            "coordinates": "half_pixel",
+            "rounding": "round_prefer_floor",
+            "cubic": -0.75,
+            "exclude_outside": False,
+            "antialias": False,
+            "fill": 0.0,
+            "roi": (),
+        },
+    ),
     "softmax": Op((1, 1), shapes.same, {"axis": -1}),
     "log_softmax": Op((1, 1), shapes.same, {"axis": -1}),
     "matmul": Op((2, 2), algebra_shapes.matmul, {"depth": None}, macs=algebra_shapes.matmul_macs),
@@ -138,4 +176,5 @@ OPS: dict[str, Op] = {
     "elu": Op((1, 1), shapes.same, {"alpha": 1.0}),
     "hard_sigmoid": Op((1, 1), shapes.same, GATE),
 }
-"""`padding` is (top, left, bottom, right) in pixels; `stride`, `dilation`, `kernel` are (y, x)."""
+"""`stride`, `dilation` and `kernel` have one number a spatial axis: (y, x) for pictures. `padding`
+holds all pixels before, then all behind: (top, left, bottom, right) for pictures."""

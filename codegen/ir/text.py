@@ -9,6 +9,7 @@ from typing import Any
 from codegen.errors import GraphError
 from codegen.ir.graph import Graph, Preprocessing
 from codegen.ir.node import AttrValue, Node
+from codegen.ir.ops import OPS
 from codegen.ir.tensor import TensorType
 from codegen.ir.weight import Weight
 
@@ -78,6 +79,10 @@ def _lines(graph: Graph) -> Iterator[str]:
 
 def _read_node(item: list[Any]) -> Node:
     name, op, inputs, attrs, weights, tensor_type = item
+    if op in OPS:
+        # A graph stored before an attribute came up means its default.
+        later = {key: value for key, value in OPS[op].attrs.items() if value is not None}
+        attrs = {**later, **attrs}
     return Node(
         name=_text(name),
         op=_text(op),
@@ -89,6 +94,8 @@ def _read_node(item: list[Any]) -> Node:
 
 
 def _read_attr(value: Any) -> AttrValue:  # noqa: ANN401 - JSON
+    if isinstance(value, tuple):
+        return value
     if isinstance(value, list):
         return _numbers(value)
     if not isinstance(value, str | int | float):

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from codegen.kernels.depthwise_conv import DEPTHWISE_CONV
 from codegen.kernels.depthwise_rows import DEPTHWISE_ROWS
+from codegen.kernels.direct import CONV_DIRECT, POOL_DIRECT
 from codegen.kernels.group_conv import GROUP_CONV
 from codegen.kernels.linear import LINEAR, LINEAR_WIDE
 from codegen.kernels.matmul import MATMUL
@@ -15,7 +16,9 @@ from codegen.kernels.normalise import LOCAL_RESPONSE, NORMALISE
 from codegen.kernels.pattern_conv import PATTERN_CONV
 from codegen.kernels.pointwise import BINARY, BROADCAST, UNARY
 from codegen.kernels.reduce import REDUCE
+from codegen.kernels.resample import RESAMPLE
 from codegen.kernels.softmax import SOFTMAX
+from codegen.kernels.strided_copy import STRIDED_COPY
 from codegen.kernels.windows import GLOBAL_POOL, POOL, REPACK, SPLIT
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
@@ -40,6 +43,10 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             GLOBAL_POOL,
             REPACK,
             SPLIT,
+            STRIDED_COPY,
+            RESAMPLE,
+            CONV_DIRECT,
+            POOL_DIRECT,
         )
     }
 )

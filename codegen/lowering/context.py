@@ -15,9 +15,11 @@ from codegen.ir.macs import dense_macs, nonzero_macs
 from codegen.ir.node import Node
 from codegen.kernels.microkernel import Microkernel
 from codegen.kernels.registry import FAMILIES
-from codegen.lowering.layout import Layout, Spacing, compact, planar, vector
+from codegen.lowering.layout import Layout, Spacing, compact, planar
 from codegen.lowering.program import Address, Argument, Layer, Packed, Program, Step, Storage
 from codegen.lowering.sections import plan_spacing
+from codegen.lowering.strided_copy import copy_axes
+from codegen.lowering.view import View, common_shape, planes_of, row_major, storage_of, view_of
 from codegen.schedules.schedule import Schedule
 from codegen.targets.target import Target
 
@@ -44,6 +46,7 @@ class LoweringContext:
         self._open_layer: int | None = None
         self._layer_of: dict[str, int] = {}
         self._values: dict[str, Storage] = {}
+        self._views: dict[str, View] = {}
         self._copies: dict[tuple[object, ...], Storage] = {}
         self._input_elements = 0
         for name, tensor_type in graph.inputs:
@@ -74,8 +77,35 @@ class LoweringContext:
         return self.graph.type_of(name).shape
 
     def value(self, name: str) -> Storage:
-        """Where a value lies."""
+        """Where a value lies; a view of other values is copied to a place of its own."""
+        if name not in self._values:
+            shape = self.shape(name)
+            if name in self.spacing and shape[2] * shape[3] > 1:
+                self._values[name] = self.planar(name, self.spacing[name])
+            else:
+                self._values[name] = self.flat(name)
         return self._values[name]
+
+    def view(self, name: str) -> View:
+        """A value by its own axes, copied only where no view can have these axes."""
+        shape = self.shape(name)
+        if name in self._values:
+            return view_of(self._values[name], shape)
+        return self._views[name].reshaped(shape) or view_of(self.flat(name), shape)
+
+    def raw_view(self, name: str) -> View:
+        """A value in the order of its elements; a view may still have other axes."""
+        if name in self._values:
+            return view_of(self._values[name], self.shape(name))
+        return self._views[name]
+
+    def define_view(self, name: str, view: View) -> None:
+        """Tell that the value of the current node is a view, in the order of its elements."""
+        stored = storage_of(view, self.shape(name))
+        if stored is None:
+            self._views[name] = view
+        else:
+            self.define(name, stored)
 
     def define(self, name: str, storage: Storage) -> None:
         """Tell where the value of the current node lies."""
@@ -101,27 +131,64 @@ class LoweringContext:
 
     def planar(self, name: str, spacing: Spacing) -> Storage:
         """A value of four axes as padded planes of that spacing."""
-        held = self._values[name]
-        layout = planar(held.layout.channels, held.layout.height, held.layout.width, spacing)
-        if held.layout == layout and held.first == 0:
+        layout = planar(*planes_of(self.shape(name)), spacing)
+        held = self._values.get(name)
+        if held is not None and held.layout == layout:
             return held
         key = (name, spacing)
         if key not in self._copies:
             self._copies[key] = self.buffer(layout)
-            self.copy(held, self._copies[key], "to padded planes")
+            if held is None:
+                self._settle(name, self._copies[key])
+            else:
+                self.copy(held, self._copies[key], "to padded planes")
         return self._copies[key]
 
     def flat(self, name: str) -> Storage:
         """A value without gaps, in the arena or the blob, where whole vectors may be read."""
-        held = self._values[name]
-        if not held.layout.is_planar and held.space in ("arena", "weights") and not held.first:
+        held = self._values.get(name)
+        if held is not None and held.is_flat:
             return held
         key = (name, "flat")
         if key not in self._copies:
-            layout = held.layout
-            self._copies[key] = self.buffer(compact(layout.channels, layout.height, layout.width))
-            self.copy(held, self._copies[key], "without gaps")
+            self._copies[key] = self.buffer(compact(*planes_of(self.shape(name))))
+            if held is None:
+                self._settle(name, self._copies[key])
+            else:
+                self.copy(held, self._copies[key], "without gaps")
         return self._copies[key]
+
+    def _settle(self, name: str, target: Storage) -> None:
+        """Copy a view to a place of its own."""
+        note = f"{' x '.join(map(str, self.shape(name)))} to their places"
+        self.move(self._views[name], view_of(target, self.shape(name)), note)
+
+    def move(self, source: View, target: View, note: str) -> None:
+        """Copy one view to another of as many elements, in their order."""
+        shape = common_shape(source.sizes, target.sizes)
+        if shape is None:
+            dense = self.buffer(compact(source.elements, 1, 1))
+            flat = View("arena", dense.base, 0, source.sizes, row_major(source.sizes), dense.layout)
+            self.move(source, flat, note)
+            source = replace(flat, sizes=target.sizes, steps=row_major(target.sizes))
+            shape = target.sizes
+        one, other = source.reshaped(shape), target.reshaped(shape)
+        assert one is not None and other is not None, (source, target)
+        axes = copy_axes(one, other)
+        table = np.array([[axis.size, axis.input_step, axis.output_step] for axis in axes])
+        self.emit(
+            "strided_copy",
+            {
+                "input": source.address,
+                "output": target.address,
+                "axes": self.pack(table, "int32_t"),
+                "count": len(axes),
+            },
+            extent=source.elements // axes[-1].size,
+            reads=(Storage(source.space, source.base, source.layout),),
+            writes=Storage(target.space, target.base, target.layout),
+            note=f"copy {note}",
+        )
 
     def remembered(self, key: tuple[object, ...], storage: Storage | None = None) -> Storage | None:
         """A copy made earlier under a key; with a storage, remembers it."""
@@ -232,7 +299,8 @@ class LoweringContext:
                 reads=tuple(item.base for item in reads if item.space == "arena"),
                 writes=writes.base if writes.space == "arena" else None,
                 note=note,
-                in_place=in_place,
+                # A part of a value does not lie where the output would.
+                in_place=in_place and not any(item.first for item in reads),
             )
         )
 
@@ -240,11 +308,13 @@ class LoweringContext:
         """Copy the outputs, one behind the other, and close the program."""
         offset = 0
         for name in self.graph.outputs:
-            held = self._values[name]
-            layout = held.layout
             self._node, self._open_layer = None, self._layer_of.get(name)
-            dense = compact(layout.channels, layout.height, layout.width)
-            self.copy(held, Storage("output", offset, dense), "to the output")
+            shape = self.shape(name)
+            target = Storage("output", offset, compact(*planes_of(shape)))
+            if name in self._values:
+                self.copy(self._values[name], target, "to the output")
+            else:
+                self.move(self._views[name], view_of(target, shape), "to the output")
             offset += self.graph.type_of(name).elements
         return Program(
             buffers=tuple(self._buffers),
@@ -271,9 +341,7 @@ class LoweringContext:
 
 def natural_layout(shape: tuple[int, ...]) -> Layout:
     """How a value lies without gaps: planes where it has four axes, else one row."""
-    if len(shape) == 4 and shape[0] == 1:
-        return compact(shape[1], shape[2], shape[3])
-    return vector(int(np.prod(shape)))
+    return compact(*planes_of(shape))
 
 
 def address(storage: Storage) -> Address:

@@ -13,6 +13,16 @@ from codegen.lowering.context import LoweringContext
 from codegen.lowering.lower_algebra import lower_matmul, lower_reduce, lower_softmax
 from codegen.lowering.lower_conv import lower_conv
 from codegen.lowering.lower_linear import lower_linear
+from codegen.lowering.lower_movement import (
+    lower_concat,
+    lower_constant,
+    lower_expand,
+    lower_identity,
+    lower_pad,
+    lower_reshape,
+    lower_slice,
+    lower_transpose,
+)
 from codegen.lowering.lower_normalise import (
     lower_batch_norm,
     lower_instance_norm,
@@ -20,15 +30,8 @@ from codegen.lowering.lower_normalise import (
     lower_local_response,
 )
 from codegen.lowering.lower_pointwise import lower_binary, lower_unary
-from codegen.lowering.lower_shape import (
-    lower_concat,
-    lower_constant,
-    lower_global_pool,
-    lower_identity,
-    lower_pad,
-    lower_pool,
-    lower_reshape,
-)
+from codegen.lowering.lower_pool import lower_global_pool, lower_pool
+from codegen.lowering.lower_resample import lower_gather, lower_resize
 from codegen.lowering.program import Program
 from codegen.schedules.schedule import Schedule
 from codegen.targets.target import Target
@@ -42,11 +45,17 @@ LOWERINGS: Mapping[str, Callable[[LoweringContext, Node], None]] = MappingProxyT
         **dict.fromkeys((*ACTIVATIONS, *FUNCTIONS, "clip"), lower_unary),
         "max_pool": lower_pool,
         "average_pool": lower_pool,
+        "lp_pool": lower_pool,
         "global_average_pool": lower_global_pool,
         "concat": lower_concat,
         "flatten": lower_reshape,
         "reshape": lower_reshape,
+        "transpose": lower_transpose,
+        "slice": lower_slice,
+        "expand": lower_expand,
+        "gather": lower_gather,
         "pad": lower_pad,
+        "resize": lower_resize,
         "softmax": lower_softmax,
         "log_softmax": lower_softmax,
         "matmul": lower_matmul,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from codegen.ir.node import Node
+from codegen.ir.window_shapes import is_picture
 from codegen.lowering.context import LoweringContext
 from codegen.lowering.layout import Layout, round_up
+from codegen.lowering.lower_direct import lower_conv_direct
 from codegen.lowering.lower_linear import lower_vector_conv
 from codegen.lowering.strategies.problem import ConvProblem
 from codegen.lowering.strategies.registry import choose
@@ -12,6 +14,9 @@ from codegen.lowering.strategies.registry import choose
 
 def lower_conv(context: LoweringContext, node: Node) -> None:
     """Lower a convolution of any stride, padding, dilation and number of groups."""
+    if not is_picture(node.type):
+        lower_conv_direct(context, node)
+        return
     problem = ConvProblem(context, node)
     if problem.is_single_pixel:
         lower_vector_conv(context, node)

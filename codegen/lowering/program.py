@@ -28,6 +28,12 @@ class Storage:
     layout: Layout
     first: int = 0
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether it has no gaps and whole vectors may be read from its start."""
+        is_ours = self.space in ("arena", "weights")
+        return is_ours and not self.layout.is_planar and not self.first
+
 
 @dataclass(frozen=True)
 class Address:

@@ -41,7 +41,7 @@ def plan_spacing(graph: Graph) -> Mapping[str, Spacing]:
     for node in graph.nodes:
         for source in _in_step(node, shapes):
             join(node.name, source)
-        if node.op == "conv":
+        if node.op == "conv" and _is_picture(node.type.shape):
             kernel = graph.weights[node.weights["weight"]].values.shape[2:]
             taps = conv_taps(node, shapes[node.inputs[0]], (kernel[0], kernel[1]))
             root = find(node.name)
@@ -75,6 +75,9 @@ def _in_step(node: Node, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
     # A channel-wise join copies planes; where they lie alike it copies whole rows.
     if node.op == "concat" and node.integer("axis") == 1:
         return list(node.inputs)
+    # Cut-out channels stay where they are.
+    if node.op == "slice" and shapes[node.inputs[0]][2:] == node.type.shape[2:]:
+        return list(node.inputs) if set(node.integers("steps")) == {1} else []
     return []
 
 

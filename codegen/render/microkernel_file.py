@@ -60,11 +60,24 @@ BODIES: Mapping[str, Callable[[Microkernel], list[str]]] = MappingProxyType(
         "global_pool": _from_template,
         "repack": _from_template,
         "split": render_split,
+        "strided_copy": _from_template,
+        "resample": _from_template,
+        "conv_direct": _from_template,
+        "pool_direct": _from_template,
     }
 )
 """Lines of a family's own functions."""
 
-_SCALAR = frozenset({"pool", "repack"})
+_SCALAR = frozenset(
+    {
+        "pool",
+        "repack",
+        "strided_copy",
+        "resample",
+        "conv_direct",
+        "pool_direct",
+    }
+)
 """Families written in plain loops, without the vector helpers."""
 
 

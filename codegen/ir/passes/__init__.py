@@ -11,6 +11,7 @@ from codegen.ir.passes.fuse_activation import fuse_activation
 from codegen.ir.passes.fuse_add import fuse_add
 from codegen.ir.passes.fuse_gelu import fuse_gelu
 from codegen.ir.passes.remove_identities import remove_identities
+from codegen.ir.passes.split_conv_transpose import split_conv_transpose
 from codegen.ir.verify import verify_graph
 
 __all__ = ["INFERENCE_PASSES", "Pass", "optimize"]
@@ -24,6 +25,7 @@ INFERENCE_PASSES: tuple[Pass, ...] = (
     fuse_gelu,
     fuse_add,
     fuse_activation,
+    split_conv_transpose,
 )
 """In an order in which one round is enough: no pass makes new work for an earlier one."""
 

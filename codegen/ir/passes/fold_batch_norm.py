@@ -53,7 +53,7 @@ def _fold_once(graph: Graph) -> Graph:
 
 def _can_fold(layer: Node) -> bool:
     return (
-        layer.op in {"conv", "linear"}
+        layer.op in {"conv", "conv_transpose", "linear"}
         and len(layer.inputs) == 1
         and layer.text("activation") == "none"
     )
@@ -71,6 +71,11 @@ def _folded_weights(graph: Graph, layer: Node, norm: Node) -> tuple[Weight | Non
     with np.errstate(all="ignore"):
         scale = gamma / np.sqrt(variance + norm.number("epsilon"))
         per_filter = scale.reshape(-1, *[1] * (weight.values.ndim - 1))
+        if layer.op == "conv_transpose":
+            # Weights are (input, filter of its group, ...): each group of inputs has its filters.
+            inputs, groups = len(weight.values), layer.integer("groups")
+            per_input = np.repeat(scale.reshape(groups, -1), inputs // groups, axis=0)
+            per_filter = per_input.reshape(inputs, -1, *[1] * (weight.values.ndim - 2))
         values = (weight.values * per_filter).astype(np.float32)
         shift = ((bias - mean) * scale + beta).astype(np.float32)
     if not (np.isfinite(values).all() and np.isfinite(shift).all()):

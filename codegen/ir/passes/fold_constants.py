@@ -25,9 +25,18 @@ def _softmax(node: Node, x: Array) -> Array:
 
 
 def _pad(node: Node, x: Array) -> Array:
-    top, left, bottom, right = node.integers("padding")
-    sides = ((0, 0), (0, 0), (top, bottom), (left, right))
-    return np.pad(x, sides, constant_values=node.number("value"))
+    padding, mode = node.integers("padding"), node.text("mode")
+    axes = len(padding) // 2
+    sides = [(0, 0)] * (x.ndim - axes) + list(zip(padding[:axes], padding[axes:], strict=True))
+    if mode == "constant":
+        return np.pad(x, sides, constant_values=node.number("value"))
+    return np.asarray(np.pad(x, sides, mode=mode))  # type: ignore[call-overload]
+
+
+def _slice(node: Node, x: Array) -> Array:
+    lists = (node.integers(key) for key in ("starts", "sizes", "steps"))
+    places = [first + step * np.arange(size) for first, size, step in zip(*lists, strict=True)]
+    return np.asarray(x[np.ix_(*places)]) if places else x
 
 
 def _activated(node: Node, x: Array) -> Array:
@@ -58,6 +67,10 @@ _ARITHMETIC: dict[str, Callable[[Node, list[Array]], Array]] = {
     "concat": lambda n, v: np.concatenate(v, n.integer("axis")),
     "flatten": lambda n, v: v[0].reshape(n.type.shape),
     "reshape": lambda n, v: v[0].reshape(n.type.shape),
+    "transpose": lambda n, v: v[0].transpose(n.integers("perm")),
+    "slice": lambda n, v: _slice(n, v[0]),
+    "expand": lambda n, v: np.broadcast_to(v[0], n.type.shape),
+    "gather": lambda n, v: np.take(v[0], n.integers("indices"), axis=n.integer("axis")),
     "identity": lambda _, v: v[0],
     "dropout": lambda _, v: v[0],
     "pad": lambda n, v: _pad(n, v[0]),

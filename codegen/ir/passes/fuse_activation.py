@@ -6,9 +6,11 @@ from codegen.ir.graph import Graph
 from codegen.ir.node import Node
 from codegen.ir.ops import ACTIVATIONS, GATE
 from codegen.ir.passes.rewiring import rewire, sole_user, with_attrs
+from codegen.ir.window_shapes import is_picture
 
-_HOSTS = frozenset({"conv", "linear", "add"})
+_HOSTS = frozenset({"conv", "conv_transpose", "linear", "add"})
 _WITH_SLOPE = frozenset({"leaky_relu", "elu"})
+_CONVOLUTIONS = frozenset({"conv", "conv_transpose"})
 
 
 def fuse_activation(graph: Graph) -> Graph:
@@ -20,6 +22,8 @@ def fuse_activation(graph: Graph) -> Graph:
         if activation is None or activation.op not in ACTIVATIONS:
             continue
         if host.op not in _HOSTS or host.text("activation") != "none":
+            continue
+        if host.op in _CONVOLUTIONS and not is_picture(host.type):
             continue
         if activation.op == "hard_sigmoid" and activation.attrs != GATE:
             continue

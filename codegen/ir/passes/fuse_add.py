@@ -7,6 +7,7 @@ from dataclasses import replace
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
 from codegen.ir.passes.rewiring import rewire, sole_user, with_attrs
+from codegen.ir.window_shapes import is_picture
 
 
 def fuse_add(graph: Graph) -> Graph:
@@ -49,6 +50,7 @@ def _takes_residual(graph: Graph, name: str, addition: Node) -> bool:
     return (
         node is not None
         and node.op == "conv"
+        and is_picture(node.type)
         and len(node.inputs) == 1
         and node.text("activation") == "none"
         and sole_user(graph, name) == addition

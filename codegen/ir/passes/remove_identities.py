@@ -34,6 +34,10 @@ def _does_nothing(graph: Graph, node: Node) -> bool:
         return True
     if node.op in {"reshape", "flatten"}:
         return node.type == graph.type_of(node.inputs[0])
+    if node.op in {"slice", "expand"} and node.type == graph.type_of(node.inputs[0]):
+        return node.op == "expand" or set(node.integers("steps")) <= {1}
+    if node.op == "transpose":
+        return node.integers("perm") == tuple(range(len(node.type.shape)))
     if node.op == "pad":
         return not any(node.integers("padding"))
     if node.op == "concat":

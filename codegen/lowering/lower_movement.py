@@ -1,0 +1,144 @@
+"""Movement of values: views where they will do, and one strided copy where they will not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise, product
+
+import numpy as np
+
+from codegen.ir.movement_shapes import axis_of
+from codegen.ir.node import Node
+from codegen.ir.window_shapes import is_picture
+from codegen.lowering.context import LoweringContext, natural_layout
+from codegen.lowering.layout import compact, planar
+from codegen.lowering.program import Storage
+from codegen.lowering.view import View, view_of
+
+
+def lower_reshape(context: LoweringContext, node: Node) -> None:
+    """Lower a flatten or reshape: the same elements in the same order."""
+    context.define_view(node.name, context.raw_view(node.inputs[0]))
+
+
+def lower_transpose(context: LoweringContext, node: Node) -> None:
+    """Lower an exchange of axes."""
+    view = context.view(node.inputs[0])
+    context.define_view(node.name, view.transposed(node.integers("perm")))
+
+
+def lower_slice(context: LoweringContext, node: Node) -> None:
+    """Lower a cut out of a value; whole channels of a picture stay where they are."""
+    view = context.view(node.inputs[0])
+    lists = (node.integers(key) for key in ("starts", "sizes", "steps"))
+    context.define_view(node.name, view.sliced(*lists))
+
+
+def lower_expand(context: LoweringContext, node: Node) -> None:
+    """Lower a repetition along axes of size 1."""
+    view = context.view(node.inputs[0])
+    context.define_view(node.name, view.expanded(node.type.shape))
+
+
+def lower_identity(context: LoweringContext, node: Node) -> None:
+    """Another name for the same value."""
+    context.define_view(node.name, context.raw_view(node.inputs[0]))
+
+
+def lower_constant(context: LoweringContext, node: Node) -> None:
+    """Store a constant value in the weights blob."""
+    values = context.graph.weights[node.weights["value"]].values
+    context.define(node.name, context.constant(values, natural_layout(values.shape)))
+
+
+def lower_concat(context: LoweringContext, node: Node) -> None:
+    """Lower a join along any axis: every part is copied to its place."""
+    shape = node.type.shape
+    axis = axis_of(node.attrs, len(shape))
+    output = own_place(context, node)
+    first = 0
+    for name in node.inputs:
+        sizes = context.shape(name)
+        place = _part(view_of(output, shape), axis, first, sizes[axis])
+        context.move(context.raw_view(name), place, "into the joined value")
+        first += sizes[axis]
+    context.define(node.name, output)
+
+
+def lower_pad(context: LoweringContext, node: Node) -> None:
+    """Lower padding of any axes: rows and columns in one step, other cases piece by piece."""
+    shape, padding = node.type.shape, node.integers("padding")
+    output = own_place(context, node)
+    name = node.inputs[0]
+    if is_picture(node.type) and len(padding) == 4 and node.text("mode") == "constant":
+        start = (-padding[0], -padding[1])
+        held = context.value(name)
+        context.copy(held, output, "with padding", start=start, fill=node.number("value"))
+    else:
+        _emit_pad(context, node, context.view(name), view_of(output, shape))
+    context.define(node.name, output)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Neighbours in the output whose origins are in step too."""
+
+    place: int
+    size: int
+    start: int
+    step: int
+
+
+def _emit_pad(context: LoweringContext, node: Node, source: View, target: View) -> None:
+    padding = node.integers("padding")
+    axes = len(padding) // 2
+    kept = len(source.sizes) - axes
+    is_constant = node.text("mode") == "constant"
+    if is_constant:
+        one = context.constant(np.full(1, node.number("value"), dtype=np.float32), compact(1, 1, 1))
+        filling = view_of(one, (1,)).expanded(target.sizes)
+        context.move(filling, target, "of one value everywhere")
+    runs = [[_Run(0, size, 0, 1)] for size in source.sizes[:kept]]
+    for axis in range(axes):
+        size, sides = source.sizes[kept + axis], (padding[axis], padding[axes + axis])
+        if is_constant:
+            runs.append([_Run(sides[0], size, 0, 1)])
+        else:
+            places = np.pad(np.arange(size), sides, mode=node.text("mode"))  # type: ignore[call-overload]
+            runs.append(_runs([int(place) for place in places]))
+    for piece in product(*runs):
+        sizes = tuple(run.size for run in piece)
+        lists = (tuple(run.start for run in piece), sizes, tuple(run.step for run in piece))
+        places = tuple(run.place for run in piece)
+        part = target.sliced(places, sizes, (1,) * len(sizes))
+        context.move(source.sliced(*lists), part, "with padding")
+
+
+def _runs(origins: list[int]) -> list[_Run]:
+    """Cut a list of origins where its step changes."""
+    runs: list[_Run] = []
+    steps = [second - first for first, second in pairwise(origins)]
+    place = 0
+    while place < len(origins):
+        end = place
+        while end < len(steps) and steps[end] == steps[place]:
+            end += 1
+        step = steps[place] if place < len(steps) else 0
+        runs.append(_Run(place, end - place + 1, origins[place], step))
+        place = end + 1
+    return runs
+
+
+def own_place(context: LoweringContext, node: Node) -> Storage:
+    """Room for a node's value: padded planes for a picture, else without gaps."""
+    shape = node.type.shape
+    if is_picture(node.type) and shape[2] * shape[3] > 1:
+        return context.buffer(planar(*shape[1:], context.spacing[node.name]))
+    return context.buffer(natural_layout(shape))
+
+
+def _part(view: View, axis: int, first: int, size: int) -> View:
+    rank = len(view.sizes)
+    starts = tuple(first if i == axis else 0 for i in range(rank))
+    sizes = tuple(size if i == axis else own for i, own in enumerate(view.sizes))
+    return view.sliced(starts, sizes, (1,) * rank)

@@ -1,0 +1,105 @@
+"""Resizing and gathering: a sparse linear map along one axis after the other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from codegen.ir.movement_shapes import axis_of
+from codegen.ir.node import Node
+from codegen.ir.resampling import AxisTable, axis_tables
+from codegen.lowering.context import LoweringContext, natural_layout
+from codegen.lowering.lower_movement import own_place
+from codegen.lowering.program import Storage
+from codegen.lowering.strided_copy import CopyAxis, joined_axes
+from codegen.lowering.view import View, view_of
+
+
+def lower_resize(context: LoweringContext, node: Node) -> None:
+    """Lower a resize, the axis that shrinks most first."""
+    shape = list(context.shape(node.inputs[0]))
+    tables = axis_tables(node, tuple(shape))
+    tables.sort(key=lambda table: table.size / shape[table.axis])
+    source = context.view(node.inputs[0])
+    if not tables:
+        context.define_view(node.name, source)
+        return
+    for index, table in enumerate(tables):
+        shape[table.axis] = table.size
+        is_last = index == len(tables) - 1
+        layout = natural_layout(tuple(shape))
+        output = own_place(context, node) if is_last else context.buffer(layout)
+        note = f"{node.text('mode')} resize to {' x '.join(map(str, shape))}"
+        _emit(context, source, output, tuple(shape), table, node.number("fill"), note)
+        source = view_of(output, tuple(shape))
+    context.define(node.name, output)
+
+
+def lower_gather(context: LoweringContext, node: Node) -> None:
+    """Lower a choice of items of one axis."""
+    indices = np.array(node.integers("indices"), dtype=np.int32)
+    axis = axis_of(node.attrs, len(node.type.shape))
+    count = np.arange(len(indices) + 1, dtype=np.int32)
+    table = AxisTable(axis, count, indices, np.ones(len(indices), dtype=np.float32))
+    output, note = own_place(context, node), f"{len(indices)} items of axis {axis}"
+    source = context.view(node.inputs[0])
+    _emit(context, source, output, node.type.shape, table, 0.0, note)
+    context.define(node.name, output)
+
+
+def _emit(
+    context: LoweringContext,
+    source: View,
+    output: Storage,
+    shape: tuple[int, ...],
+    table: AxisTable,
+    fill: float,
+    note: str,
+) -> None:
+    target = view_of(output, shape)
+    loops = _loops(source, target, table.axis)
+    if loops is None:
+        dense = context.buffer(natural_layout(source.sizes))
+        copied = view_of(dense, source.sizes)
+        context.move(source, copied, "without gaps")
+        source = copied
+        loops = _loops(source, target, table.axis)
+    assert loops is not None, (source, target)
+    planes, rows, inner = loops
+    context.emit(
+        "resample",
+        {
+            "input": source.address,
+            "output": target.address,
+            "starts": context.pack(table.starts, "int32_t"),
+            "indices": context.pack(table.indices, "int32_t"),
+            "weights": context.pack(table.weights, "float"),
+            "input_plane": planes.input_step,
+            "input_row": rows.input_step,
+            "input_step": source.steps[table.axis],
+            "output_plane": planes.output_step,
+            "output_row": rows.output_step,
+            "output_step": target.steps[table.axis],
+            "rows": rows.size,
+            "length": table.size,
+            "inner": inner.size,
+            "fill": fill,
+        },
+        extent=planes.size,
+        reads=(Storage(source.space, source.base, source.layout),),
+        writes=output,
+        note=note,
+    )
+
+
+def _loops(source: View, target: View, axis: int) -> tuple[CopyAxis, CopyAxis, CopyAxis] | None:
+    """Planes, rows and neighbours that go around the axis; None where they need more loops."""
+    triples = zip(source.sizes, source.steps, target.steps, strict=True)
+    others = [CopyAxis(*item) for index, item in enumerate(triples) if index != axis]
+    joined = joined_axes([item for item in others if item.size != 1])
+    inner = CopyAxis(1, 1, 1)
+    if joined and joined[-1].input_step == joined[-1].output_step == 1:
+        inner = joined.pop()
+    if len(joined) > 2:
+        return None
+    planes, rows = [CopyAxis(1, 0, 0)] * (2 - len(joined)) + joined
+    return (planes, rows, inner) if planes.size > 1 else (rows, planes, inner)
