@@ -37,11 +37,9 @@ def _reshape(call: Call) -> Tensor:
 
 def _slice(call: Call) -> Tensor:
     node, x = call.node, call.x
-    starts, sizes, steps = (node.integers(key) for key in ("starts", "sizes", "steps"))
-    for axis, (start, size, step) in enumerate(zip(starts, sizes, steps, strict=True)):
-        if (start, step) == (0, 1) and (axis == 0 or size == x.shape[axis]):
-            x = x if axis == 0 and size == 1 else x.narrow(axis, 0, size)
-        elif step > 0:
+    lists = (node.integers(key) for key in ("axes", "starts", "sizes", "steps"))
+    for axis, start, size, step in zip(*lists, strict=True):
+        if step > 0:
             x = x[(slice(None),) * axis + (slice(start, start + (size - 1) * step + 1, step),)]
         else:
             x = x.index_select(axis, start + step * torch.arange(size))
@@ -77,7 +75,10 @@ def _pad(call: Call) -> Tensor:
 
 def _resize(call: Call) -> Tensor:
     node, x = call.node, call.x
-    for table in axis_tables(node, tuple(x.shape)):
+    shape = list(x.shape)
+    if node.numbers("scales")[0] == 1.0:
+        shape[0] = node.type.shape[0]  # the batch, of any size
+    for table in axis_tables(node, tuple(shape)):
         x = _resampled(x, table, node.number("fill"))
     return x
 

@@ -286,3 +286,24 @@ def local_response_norm(scope: Scope, node: OnnxNode) -> Flow:
         beta=node.number("beta", 0.75),
         bias=node.number("bias", 1.0),
     )
+
+
+def batch_norm(scope: Scope, node: OnnxNode) -> Flow:
+    """BatchNormalization at inference."""
+    x = node.flow()
+    if x.rank < 2:
+        msg = f"{x.type} has no axis of channels"
+        raise NodeRefusedError(msg)
+    if node.integer("training_mode", 0):
+        msg = "it is in training mode; call model.eval() before exporting"
+        raise NodeRefusedError(msg)
+    roles = ("gamma", "beta", "mean", "variance")
+    suffixes = ("weight", "bias", "running_mean", "running_var")
+    found = [node.weights(index + 1) for index in range(4)]
+    name = scope.name_of(node, found[0])
+    keys = {
+        role: scope.store(value.array, wanted=f"{name}.{suffix}", constant=value)
+        for role, suffix, value in zip(roles, suffixes, found, strict=True)
+    }
+    epsilon = node.number("epsilon", 1e-5)
+    return scope.add(name, "batch_norm", x, weights=keys, epsilon=epsilon)

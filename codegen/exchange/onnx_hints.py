@@ -13,8 +13,8 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "recurrent layers are not supported; this compiler takes plain CNNs": (
         "LSTM", "GRU", "RNN",
     ),
-    "upsampling is not supported; this compiler takes nets that classify": (
-        "ConvTranspose", "Resize", "Upsample", "DepthToSpace", "SpaceToDepth", "GridSample",
+    "sampling at computed places is not supported; resize by fixed sizes": (
+        "GridSample", "AffineGrid", "MaxUnpool", "DeformConv", "Col2Im",
     ),
     "detection heads are not supported; export the backbone alone": (
         "NonMaxSuppression", "RoiAlign", "TopK", "MaxRoiPool",
@@ -31,8 +31,8 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "leave it out of the export; the class order stays the same": (
         "ArgMax", "ArgMin", "Hardmax",
     ),
-    "splitting and cutting values is not supported; use separate convolutions": (
-        "Split", "Slice", "Gather", "GatherND", "GatherElements", "CenterCropPad",
+    "choosing by computed indices is not supported; use constant indices": (
+        "GatherND", "GatherElements", "ScatterND", "ScatterElements", "Scatter", "Compress",
     ),
 }  # fmt: skip
 

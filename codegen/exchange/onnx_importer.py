@@ -11,9 +11,11 @@ import onnx
 
 from codegen.errors import GraphError, ImportRefusedError
 from codegen.exchange import onnx_algebra as algebra
-from codegen.exchange import onnx_layers as layers
+from codegen.exchange import onnx_pieces as pieces
 from codegen.exchange import onnx_pointwise as pointwise
+from codegen.exchange import onnx_resize as resizing
 from codegen.exchange import onnx_shapes as shapes
+from codegen.exchange import onnx_windows as windows
 from codegen.exchange.onnx_constants import Budget, fold
 from codegen.exchange.onnx_file import opset_of, read_model
 from codegen.exchange.onnx_hints import CUSTOM_DOMAIN, SECOND_OUTPUT, SUBGRAPH, hint_for
@@ -44,25 +46,31 @@ Handler = Callable[[Scope, OnnxNode], Value | tuple[Value | None, ...]]
 HANDLERS: dict[str, Handler] = {
     "Abs": pointwise.activation("abs"),
     "Add": pointwise.arithmetic("add"),
-    "AveragePool": layers.average_pool,
-    "BatchNormalization": layers.batch_norm,
+    "AveragePool": windows.average_pool,
+    "BatchNormalization": algebra.batch_norm,
     "Cast": pointwise.cast,
     "CastLike": pointwise.cast_like,
     "Ceil": pointwise.activation("ceil"),
+    "CenterCropPad": pieces.center_crop_pad,
     "Clip": pointwise.clip,
-    "Concat": shapes.concat,
-    "Conv": layers.conv,
+    "Concat": pieces.concat,
+    "Conv": windows.conv,
+    "ConvTranspose": windows.conv_transpose,
+    "DepthToSpace": shapes.depth_to_space,
     "Div": pointwise.arithmetic("div"),
     "Dropout": pointwise.dropout,
     "Elu": pointwise.sloped("elu", 1.0),
     "Erf": pointwise.activation("erf"),
     "Exp": pointwise.activation("exp"),
+    "Expand": shapes.expand,
     "Flatten": shapes.flatten,
     "Floor": pointwise.activation("floor"),
+    "Gather": pieces.gather,
     "Gelu": pointwise.gelu,
     "Gemm": algebra.gemm,
-    "GlobalAveragePool": layers.global_average_pool,
-    "GlobalMaxPool": layers.global_max_pool,
+    "GlobalAveragePool": windows.global_average_pool,
+    "GlobalLpPool": windows.global_lp_pool,
+    "GlobalMaxPool": windows.global_max_pool,
     "GroupNormalization": algebra.group_norm,
     "HardSigmoid": pointwise.hard_sigmoid,
     "HardSwish": pointwise.activation("hard_swish"),
@@ -73,16 +81,17 @@ HANDLERS: dict[str, Handler] = {
     "LeakyRelu": pointwise.sloped("leaky_relu", 0.01),
     "Log": pointwise.activation("log"),
     "LogSoftmax": algebra.softmax("log_softmax"),
+    "LpPool": windows.lp_pool,
     "MatMul": algebra.matmul,
     "Max": pointwise.joined("max"),
-    "MaxPool": layers.max_pool,
+    "MaxPool": windows.max_pool,
     "Mean": pointwise.mean,
     "Min": pointwise.joined("min"),
     "Mish": pointwise.activation("mish"),
     "Mul": pointwise.arithmetic("mul"),
     "Neg": pointwise.activation("neg"),
     "PRelu": pointwise.prelu,
-    "Pad": shapes.pad,
+    "Pad": pieces.pad,
     "Pow": pointwise.power,
     "Reciprocal": pointwise.activation("reciprocal"),
     "ReduceL1": algebra.composed("abs", "reduce_sum", ""),
@@ -95,21 +104,27 @@ HANDLERS: dict[str, Handler] = {
     "ReduceSumSquare": algebra.composed("square", "reduce_sum", ""),
     "Relu": pointwise.activation("relu"),
     "Reshape": shapes.reshape,
+    "Resize": resizing.resize,
     "Round": pointwise.activation("round"),
     "Selu": pointwise.selu,
     "Sigmoid": pointwise.activation("sigmoid"),
     "Sign": pointwise.activation("sign"),
+    "Slice": pieces.cut,
     "Softmax": algebra.softmax("softmax"),
     "Softplus": pointwise.activation("softplus"),
     "Softsign": pointwise.softsign,
+    "SpaceToDepth": shapes.space_to_depth,
+    "Split": pieces.split,
     "Sqrt": pointwise.activation("sqrt"),
     "Squeeze": shapes.squeeze,
     "Sub": pointwise.arithmetic("sub"),
     "Sum": pointwise.joined("add"),
     "Swish": pointwise.swish,
     "Tanh": pointwise.activation("tanh"),
+    "Tile": shapes.tile,
     "Transpose": shapes.transpose,
     "Unsqueeze": shapes.unsqueeze,
+    "Upsample": resizing.upsample,
 }
 """What each operator becomes when one of its inputs depends on the picture."""
 

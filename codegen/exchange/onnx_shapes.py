@@ -1,23 +1,14 @@
-"""Operators of an ONNX file that move values without changing them."""
+"""Operators of an ONNX file that give a value other axes, or repeat it along them."""
 
 from __future__ import annotations
 
-from math import copysign, isfinite, prod
+from math import prod
 
 import numpy as np
 
-from codegen.exchange.onnx_node import (
-    Constant,
-    Flow,
-    NodeRefusedError,
-    OnnxNode,
-    int_list,
-    shortest,
-)
+from codegen.exchange.onnx_file import MAX_RANK
+from codegen.exchange.onnx_node import Flow, NodeRefusedError, OnnxNode
 from codegen.exchange.onnx_scope import Scope
-
-_LARGEST = float(np.finfo(np.float32).max)
-_BATCH = "it moves the batch axis; keep the first axis, e.g. x.flatten(1)"
 
 
 def identity(scope: Scope, node: OnnxNode) -> Flow:
@@ -26,12 +17,15 @@ def identity(scope: Scope, node: OnnxNode) -> Flow:
 
 
 def flatten(scope: Scope, node: OnnxNode) -> Flow:
-    """Flatten of all axes behind the batch."""
+    """Flatten to two axes."""
     x = node.flow()
     axis = node.integer("axis", 1)
-    if (axis + x.rank if axis < 0 else axis) != 1:
-        raise NodeRefusedError(_BATCH)
-    return scope.simple(node, "flatten", x)
+    if not -x.rank <= axis <= x.rank:
+        msg = f"its axis {axis} is impossible"
+        raise NodeRefusedError(msg)
+    shape = x.type.shape
+    cut = axis + x.rank if axis < 0 else axis
+    return reshaped(scope, scope.name_of(node), x, (prod(shape[:cut]), prod(shape[cut:])))
 
 
 def reshape(scope: Scope, node: OnnxNode) -> Flow:
@@ -54,103 +48,132 @@ def reshape(scope: Scope, node: OnnxNode) -> Flow:
 
 
 def reshaped(scope: Scope, name: str, x: Flow, shape: tuple[int, ...]) -> Flow:
-    """A flatten or reshape node; the leading 1 stays the batch."""
-    if shape[:1] != (1,):
-        raise NodeRefusedError(_BATCH)
-    if shape == (1, x.type.elements) and x.rank != 2:
+    """A reshape, or a flatten where the batch axis stays alone."""
+    if len(shape) > MAX_RANK:
+        msg = f"its output has more than {MAX_RANK} axes"
+        raise NodeRefusedError(msg)
+    if x.rank > 2 and shape == (x.type.shape[0], prod(x.type.shape[1:])):
         return scope.add(name, "flatten", x)
     return scope.add(name, "reshape", x, shape=shape)
 
 
 def squeeze(scope: Scope, node: OnnxNode) -> Flow:
-    """Squeeze of named axes of size 1 behind the batch."""
+    """Squeeze of axes of size 1."""
     x = node.flow()
+    shape = x.type.shape
     axes = node.list_at(1, "axes")
     if axes is None:
-        msg = "it names no axes, so it would drop the batch axis; use x.flatten(1)"
+        axes = tuple(axis for axis, size in enumerate(shape) if size == 1)
+    dropped = _axes(axes, x.rank)
+    if any(shape[axis] != 1 for axis in dropped):
+        msg = f"it drops axes of {x.type} that are longer than 1"
         raise NodeRefusedError(msg)
-    dropped = {axis % x.rank for axis in axes}
-    if 0 in dropped or any(x.type.shape[axis] != 1 for axis in dropped):
-        raise NodeRefusedError(_BATCH)
-    shape = tuple(size for axis, size in enumerate(x.type.shape) if axis not in dropped)
-    return reshaped(scope, scope.name_of(node), x, shape)
+    kept = tuple(size for axis, size in enumerate(shape) if axis not in dropped)
+    return reshaped(scope, scope.name_of(node), x, kept)
 
 
 def unsqueeze(scope: Scope, node: OnnxNode) -> Flow:
-    """Unsqueeze behind the batch."""
+    """Unsqueeze: new axes of size 1."""
     x = node.flow()
     axes = node.list_at(1, "axes") or ()
-    rank = x.rank + len(axes)
-    if rank > 8:
-        msg = "its output has more than 8 axes"
-        raise NodeRefusedError(msg)
-    added = {axis % rank for axis in axes}
-    if 0 in added or len(added) != len(axes):
-        raise NodeRefusedError(_BATCH)
+    added = _axes(axes, x.rank + len(axes))
     sizes = iter(x.type.shape)
-    shape = tuple(1 if axis in added else next(sizes) for axis in range(rank))
+    shape = tuple(1 if axis in added else next(sizes) for axis in range(x.rank + len(axes)))
     return reshaped(scope, scope.name_of(node), x, shape)
 
 
+def _axes(axes: tuple[int, ...], rank: int) -> set[int]:
+    found = {axis % rank for axis in axes if -rank <= axis < rank}
+    if len(found) != len(axes):
+        msg = f"its axes {axes} are impossible"
+        raise NodeRefusedError(msg)
+    return found
+
+
 def transpose(scope: Scope, node: OnnxNode) -> Flow:
-    """Transpose that only moves axes of size 1, which is a reshape."""
+    """Transpose in any order; one that only moves axes of size 1 is a reshape."""
     x = node.flow()
     order = node.integers("perm") or tuple(reversed(range(x.rank)))
     if sorted(order) != list(range(x.rank)):
         msg = f"its order of axes {order} is impossible"
         raise NodeRefusedError(msg)
+    return transposed(scope, scope.name_of(node), x, order)
+
+
+def transposed(scope: Scope, name: str, x: Flow, order: tuple[int, ...]) -> Flow:
+    """A transpose, or a reshape where that is the same."""
     long_axes = [axis for axis in order if x.type.shape[axis] != 1]
-    if order[0] != 0 or long_axes != sorted(long_axes):
-        msg = "moving axes is not supported; keep (batch, channel, y, x) throughout"
+    if long_axes == sorted(long_axes):
+        return scope.add(name, "reshape", x, shape=tuple(x.type.shape[axis] for axis in order))
+    return scope.add(name, "transpose", x, perm=order)
+
+
+def expand(scope: Scope, node: OnnxNode) -> Flow:
+    """Expand to what its shape and the input's broadcast to."""
+    x = node.flow()
+    given = node.list_at(1, "shape") or ()
+    if len(given) > MAX_RANK or any(size < 1 for size in given):
+        msg = f"its shape {given} is impossible"
         raise NodeRefusedError(msg)
-    shape = tuple(x.type.shape[axis] for axis in order)
-    return scope.simple(node, "reshape", x, shape=shape)
+    shape = tuple(np.broadcast_shapes(x.type.shape, given))
+    return scope.simple(node, "expand", x, shape=shape)
 
 
-def concat(scope: Scope, node: OnnxNode) -> Flow:
-    """Concat along any axis but the batch."""
-    first = next(value for value in node.inputs if isinstance(value, Flow))
-    axis = node.integer("axis", 1)
-    axis = axis + first.rank if axis < 0 else axis
-    if not 0 < axis < first.rank:
-        msg = "joining along the batch axis is not supported"
+def tile(scope: Scope, node: OnnxNode) -> Flow:
+    """Tile: every repeated axis gets a new axis before it, which is repeated and joined to it."""
+    x = node.flow()
+    repeats = node.list_at(1, "repeats") or ()
+    if len(repeats) != x.rank or any(count < 1 for count in repeats):
+        msg = f"its repeats {repeats} do not fit {x.type}"
         raise NodeRefusedError(msg)
     name = scope.name_of(node)
-    values = []
-    for index, value in enumerate(node.inputs):
-        if value is None or (isinstance(value, Constant) and value.array.shape[:1] != (1,)):
-            msg = f"its input {index} has no batch axis of 1"
-            raise NodeRefusedError(msg)
-        values.append(scope.as_flow(value, f"{name}.value{index}"))
-    return scope.add(name, "concat", *values, axis=axis)
+    cut, full, joined = [], [], []
+    for size, count in zip(x.type.shape, repeats, strict=True):
+        cut += [size] if count == 1 else [1, size]
+        full += [size] if count == 1 else [count, size]
+        joined.append(size * count)
+    x = scope.add(f"{name}/cut", "reshape", x, shape=tuple(cut))
+    x = scope.add(f"{name}/expand", "expand", x, shape=tuple(full))
+    return scope.add(name, "reshape", x, shape=tuple(joined))
 
 
-def pad(scope: Scope, node: OnnxNode) -> Flow:
-    """Pad of height and width with one value."""
-    x = node.flow(rank=4)
-    if node.text("mode", "constant") != "constant":
-        msg = "only constant padding is supported; use padding_mode='zeros'"
+def depth_to_space(scope: Scope, node: OnnxNode) -> Flow:
+    """DepthToSpace, torch's pixel shuffle, as a transpose of six axes."""
+    x, block = node.flow(rank=4), node.integer("blocksize", 0)
+    batch, channels, height, width = x.type.shape
+    if block < 1 or channels % (block * block):
+        msg = f"its block size {block} does not fit {x.type}"
         raise NodeRefusedError(msg)
-    pads = node.list_at(1, "pads") or ()
-    chosen = node.optional_constant(3)
-    axes = int_list(chosen.array) if chosen is not None else (0, 1, 2, 3)
-    if len(pads) != 2 * len(axes):
-        msg = "its list of paddings does not fit its axes"
+    inner = channels // (block * block)
+    if node.text("mode", "DCR") == "CRD":
+        cut, order = (batch, inner, block, block, height, width), (0, 1, 4, 2, 5, 3)
+    else:
+        cut, order = (batch, block, block, inner, height, width), (0, 3, 4, 1, 5, 2)
+    return _shuffled(scope, node, cut, order, (batch, inner, height * block, width * block))
+
+
+def space_to_depth(scope: Scope, node: OnnxNode) -> Flow:
+    """SpaceToDepth as a transpose of six axes."""
+    x, block = node.flow(rank=4), node.integer("blocksize", 0)
+    batch, channels, height, width = x.type.shape
+    if block < 1 or height % block or width % block:
+        msg = f"its block size {block} does not fit {x.type}"
         raise NodeRefusedError(msg)
-    before = dict(zip((axis % 4 for axis in axes), pads[: len(axes)], strict=True))
-    after = dict(zip((axis % 4 for axis in axes), pads[len(axes) :], strict=True))
-    if any(side.get(axis, 0) for side in (before, after) for axis in (0, 1)):
-        msg = "only height and width can be padded"
-        raise NodeRefusedError(msg)
-    padding = tuple(side.get(axis, 0) for side in (before, after) for axis in (2, 3))
-    if any(not 0 <= size <= 2**16 for size in padding):
-        msg = "negative padding (cropping) is not supported"
-        raise NodeRefusedError(msg)
-    filling = node.optional_constant(2)
-    value = node.number("value", 0.0)
-    if filling is not None and filling.array.size:
-        value = shortest(filling.array.reshape(-1)[0])
-    if not isfinite(value):
-        # Pools of the largest pad with minus infinity; the least float loses to every pixel too.
-        value = copysign(_LARGEST, value)
-    return scope.simple(node, "pad", x, padding=padding, value=value)
+    rows, columns = height // block, width // block
+    cut = (batch, channels, rows, block, columns, block)
+    is_crd = node.text("mode", "DCR") == "CRD"
+    order = (0, 1, 3, 5, 2, 4) if is_crd else (0, 3, 5, 1, 2, 4)
+    return _shuffled(scope, node, cut, order, (batch, channels * block * block, rows, columns))
+
+
+def _shuffled(
+    scope: Scope,
+    node: OnnxNode,
+    cut: tuple[int, ...],
+    order: tuple[int, ...],
+    shape: tuple[int, ...],
+) -> Flow:
+    name = scope.name_of(node)
+    x = scope.add(f"{name}/cut", "reshape", node.flow(), shape=cut)
+    x = scope.add(f"{name}/transpose", "transpose", x, perm=order)
+    return scope.add(name, "reshape", x, shape=shape)

@@ -57,15 +57,31 @@ def transpose(types: Types, attrs: Attrs, _weights: WeightShapes) -> TensorType:
 
 
 def cut(types: Types, attrs: Attrs, _weights: WeightShapes) -> TensorType:
-    """Element i of each axis is element `starts + i * steps` of the input's."""
-    shape = types[0].shape
-    starts, sizes, steps = (ints(attrs, key) for key in ("starts", "sizes", "steps"))
-    for size, start, count, step in zip(shape, starts, sizes, steps, strict=True):
+    """Element i of each axis named is element `starts + i * steps` of the input's."""
+    shape = list(types[0].shape)
+    lists = [ints(attrs, key) for key in ("axes", "starts", "sizes", "steps")]
+    if len(set(lists[0])) != len(lists[0]) or any(not 0 <= a < len(shape) for a in lists[0]):
+        msg = f"its axes {lists[0]} are not those of {types[0]}"
+        raise GraphError(msg)
+    for axis, start, count, step in zip(*lists, strict=True):
+        size, shape[axis] = shape[axis], count
         last = start + (count - 1) * step
         if count < 1 or step == 0 or not (0 <= start < size and 0 <= last < size):
             msg = f"{count} elements from {start} by {step} are not inside {types[0]}"
             raise GraphError(msg)
-    return TensorType(sizes, types[0].dtype)
+    return TensorType(tuple(shape), types[0].dtype)
+
+
+def slice_places(
+    shape: tuple[int, ...], attrs: Attrs
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """First element, number of elements and step of every axis of a slice's input."""
+    places = [(0, size, 1) for size in shape]
+    lists = [ints(attrs, key) for key in ("axes", "starts", "sizes", "steps")]
+    for axis, *place in zip(*lists, strict=True):
+        places[axis] = (place[0], place[1], place[2])
+    starts, sizes, steps = zip(*places, strict=True) if places else ((), (), ())
+    return tuple(starts), tuple(sizes), tuple(steps)
 
 
 def expand(types: Types, attrs: Attrs, _weights: WeightShapes) -> TensorType:

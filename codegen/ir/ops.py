@@ -127,7 +127,9 @@ OPS: dict[str, Op] = {
     "flatten": Op((1, 1), movement_shapes.flatten),
     "reshape": Op((1, 1), movement_shapes.reshape, {"shape": None}),
     "transpose": Op((1, 1), movement_shapes.transpose, {"perm": None}),
-    "slice": Op((1, 1), movement_shapes.cut, {"starts": None, "sizes": None, "steps": None}),
+    "slice": Op(
+        (1, 1), movement_shapes.cut, {"axes": None, "starts": None, "sizes": None, "steps": None}
+    ),
     "expand": Op((1, 1), movement_shapes.expand, {"shape": None}),
     "gather": Op((1, 1), movement_shapes.gather, {"axis": 0, "indices": None}),
     "pad": Op((1, 1), movement_shapes.pad, {"padding": None, "value": 0.0, "mode": "constant"}),

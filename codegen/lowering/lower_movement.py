@@ -7,13 +7,13 @@ from itertools import pairwise, product
 
 import numpy as np
 
-from codegen.ir.movement_shapes import axis_of
+from codegen.ir.movement_shapes import axis_of, slice_places
 from codegen.ir.node import Node
 from codegen.ir.window_shapes import is_picture
 from codegen.lowering.context import LoweringContext, natural_layout
 from codegen.lowering.layout import compact, planar
 from codegen.lowering.program import Storage
-from codegen.lowering.view import View, view_of
+from codegen.lowering.view import View, planes_of, view_of
 
 
 def lower_reshape(context: LoweringContext, node: Node) -> None:
@@ -30,8 +30,7 @@ def lower_transpose(context: LoweringContext, node: Node) -> None:
 def lower_slice(context: LoweringContext, node: Node) -> None:
     """Lower a cut out of a value; whole channels of a picture stay where they are."""
     view = context.view(node.inputs[0])
-    lists = (node.integers(key) for key in ("starts", "sizes", "steps"))
-    context.define_view(node.name, view.sliced(*lists))
+    context.define_view(node.name, view.sliced(*slice_places(view.sizes, node.attrs)))
 
 
 def lower_expand(context: LoweringContext, node: Node) -> None:
@@ -133,7 +132,7 @@ def own_place(context: LoweringContext, node: Node) -> Storage:
     """Room for a node's value: padded planes for a picture, else without gaps."""
     shape = node.type.shape
     if is_picture(node.type) and shape[2] * shape[3] > 1:
-        return context.buffer(planar(*shape[1:], context.spacing[node.name]))
+        return context.buffer(planar(*planes_of(shape), context.spacing[node.name]))
     return context.buffer(natural_layout(shape))
 
 

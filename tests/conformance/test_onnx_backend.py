@@ -32,7 +32,12 @@ OPERATORS = frozenset({
     # of types and shapes
     "Cast", "CastLike", "Constant", "ConstantOfShape", "Dropout", "Shape",
     # windows
-    "GlobalAveragePool", "GlobalMaxPool",
+    "AveragePool", "Conv", "ConvTranspose", "GlobalAveragePool", "GlobalLpPool", "GlobalMaxPool",
+    "LpPool", "MaxPool",
+    # movement
+    "CenterCropPad", "Concat", "DepthToSpace", "Expand", "Flatten", "Gather", "Pad", "Reshape",
+    "Resize", "Slice", "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze",
+    "Upsample",
 })  # fmt: skip
 """Operators whose node tests must pass, alone and in the suite's own decompositions."""
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codegen.ir.graph import Graph
+from codegen.ir.movement_shapes import slice_places
 from codegen.ir.node import Node
 from codegen.ir.node_factory import make_node
 from codegen.ir.ops import ACTIVATIONS
@@ -34,7 +35,7 @@ def _pad(node: Node, x: Array) -> Array:
 
 
 def _slice(node: Node, x: Array) -> Array:
-    lists = (node.integers(key) for key in ("starts", "sizes", "steps"))
+    lists = slice_places(x.shape, node.attrs)
     places = [first + step * np.arange(size) for first, size, step in zip(*lists, strict=True)]
     return np.asarray(x[np.ix_(*places)]) if places else x
 

@@ -103,11 +103,9 @@ def _shuffle(node: Node, axes: list[_Axis]) -> Iterator[tuple[str, dict[str, tup
     if prod(strides) > 1:
         yield "reshape", {"shape": (batch, filters, *whole)}
     if whole != wanted:
-        everywhere = len(node.type.shape)
-        yield (
-            "slice",
-            {"starts": (0,) * everywhere, "sizes": node.type.shape, "steps": (1,) * everywhere},
-        )
+        none, axes_of_it = (0,) * rank, tuple(range(2, 2 + rank))
+        cut = {"axes": axes_of_it, "starts": none, "sizes": tuple(wanted), "steps": (1,) * rank}
+        yield "slice", cut
 
 
 def _phase_weights(

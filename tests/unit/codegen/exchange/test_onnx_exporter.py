@@ -77,6 +77,22 @@ def every_operation() -> Graph:
     x = b.add("max", x, b.add("neg", "one", name="low"), name="max of two")
     x = b.add("clip", x, name="clip", low=-0.75, high=0.5)
     x = b.add("pad", x, name="pad", padding=(0, 1, 2, 0), value=0.5)
+    x = b.add(
+        "slice", x, name="s", axes=(1, 2, 3), starts=(3, 1, 0), sizes=(4, 8, 5), steps=(-1, 1, 2)
+    )
+    x = b.add("gather", x, name="items", axis=-3, indices=(3, 0, 0, 1))
+    x = b.add("transpose", x, name="turned", perm=(0, 1, 3, 2))
+    x = b.add("pad", x, name="mirrored", padding=(0, 1, 1, 0, 0, 2), mode="reflect")
+    x = b.add("resize", x, name="twice", shape=(1, 4, 12, 22), scales=(1.0, 1.0, 2.0, 2.0))
+    how = {"mode": "linear", "coordinates": "align_corners"}
+    x = b.add(
+        "resize", x, name="less", shape=(1, 4, 7, 9), scales=(1.0, 1.0, 7 / 12, 9 / 22), **how
+    )
+    up = {"weight": b.weight("up", np.linspace(-1, 1, 64).reshape(4, 2, 2, 4))}
+    up["bias"] = b.weight("up.bias", np.linspace(0, 1, 4))
+    sides = {"stride": (2, 2), "padding": (0, 1, 1, 1), "output_padding": (1, 0)}
+    x = b.add("conv_transpose", x, name="up", weights=up, groups=2, activation="tanh", **sides)
+    x = b.add("lp_pool", x, name="lp", kernel=(2, 2), stride=(1, 2))
     left = b.add("max_pool", x, name="max", kernel=(3, 2), stride=(2, 2), ceil_mode=True)
     right = b.add(
         "average_pool", x, name="mean", kernel=(3, 2), stride=(2, 2), padding=(0, 1, 1, 0)
@@ -84,6 +100,8 @@ def every_operation() -> Graph:
     right = b.add("pad", right, name="same size", padding=(0, 0, 0, 0))
     left = b.add("global_average_pool", left, name="left")
     right = b.add("global_average_pool", right, name="right")
+    right = b.add("expand", right, name="wide", shape=(1, 4, 1, 3))
+    right = b.add("average_pool", right, name="narrow", kernel=(1, 2), dilation=(1, 2))
     x = b.add("concat", left, right, name="joined", axis=1)
     x = b.add("softmax", x, name="softmax", axis=1)
     keys = {"gamma": b.weight("g", np.arange(1.0, 9.0)), "beta": b.weight("h", np.ones(8))}

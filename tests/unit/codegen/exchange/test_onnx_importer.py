@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from onnx import helper
 from onnx_files import export, model, one_node, run_onnx
+from onnx_singles import MOVES, RESIZES, WINDOWS
 from torch import Tensor, nn
 
 from backend.models.graph_module import GraphModule
@@ -24,6 +25,7 @@ from codegen.ir.passes import optimize
 
 torch.set_num_threads(1)
 RNG = np.random.default_rng(0)
+WINDOWS_AND_MOVEMENT = {**WINDOWS, **MOVES, **RESIZES}
 
 
 def floats(*shape: int) -> np.ndarray:
@@ -283,8 +285,8 @@ def test_single_operators_give_the_numbers_of_onnxruntime(single: Single) -> Non
 def test_every_handler_is_reached_by_an_accepted_model() -> None:
     """Keeps the table honest: no row that no test imports."""
     seen = {"Cast", "CastLike", "Swish"}
-    for single in SINGLES:
-        seen.update(node.op_type for node in single.make().graph.node)
+    for make in (*(single.make for single in SINGLES), *WINDOWS_AND_MOVEMENT.values()):
+        seen.update(node.op_type for node in make().graph.node)
     for net in NETS:
         for opset in (9, 11, 13, 17):
             data = export(net.make(), net.shape, opset, do_constant_folding=False)
