@@ -160,6 +160,17 @@ def _every_operation() -> Graph:
     pool = {"kernel": (3, 2), "stride": (2, 2), "padding": (1, 1, 1, 1)}
     outputs.append(builder.add("max_pool", x, name="max_pool", **pool))
     outputs.append(builder.add("average_pool", x, name="average_pool", ceil_mode=True, **pool))
+    outputs.append(builder.add("transpose", x, name="turned", perm=(0, 2, 3, 1)))
+    scales = {"shape": (1, 6, 20, 20), "scales": (1.0, 1.0, 20 / 13, 20 / 11)}
+    outputs.append(builder.add("resize", x, name="resized", mode="linear", **scales))
+    volume = builder.add("reshape", x, name="volume", shape=(1, 2, 3, 13, 11))
+    window = {"kernel": (2, 3, 1), "padding": (1, 1, 0, 0, 1, 0)}
+    window |= {"stride": (1, 2, 2), "dilation": (1, 2, 1)}
+    for op in ("max", "average", "lp"):
+        outputs.append(builder.add(f"{op}_pool", volume, name=f"{op}_3d", **window))
+    del window["kernel"]
+    keys = {"weight": builder.weight("volume.weight", random.standard_normal((4, 2, 2, 3, 1)))}
+    outputs.append(builder.add("conv", volume, name="conv_3d", weights=keys, **window))
     flat = builder.add("flatten", x, name="flat")
     outputs.append(builder.linear(flat, 21, name="linear"))
     return builder.build(*outputs)
