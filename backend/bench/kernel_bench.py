@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -128,7 +129,7 @@ def _open_engines(
         stack.enter_context(
             EngineProcess(
                 name,
-                engine_of(name).python(folder),
+                _python(name, folder),
                 model=place / "layer.onnx",
                 values=place / "input.npy",
                 folder=place,
@@ -138,6 +139,12 @@ def _open_engines(
         )
         for name in engines
     ]
+
+
+def _python(engine: str, folder: Path) -> Path:
+    """Interpreter of an engine's environment; onnxruntime is also in our own."""
+    own = engine_of(engine).python(folder)
+    return Path(sys.executable) if engine == "onnxruntime" and not own.exists() else own
 
 
 def _times(
