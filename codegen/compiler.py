@@ -33,6 +33,7 @@ def generate(
     *,
     threads: int = 1,
     schedules: Mapping[str, Schedule] | None = None,
+    is_exact: bool = False,
 ) -> SourceBundle:
     """Compile a graph; the same arguments give the same bytes.
 
@@ -42,6 +43,8 @@ def generate(
         threads: how many threads a run of it should use by default.
         schedules: fixes the schedules of some layers (a tuner's choice); by default all are
             chosen by the cost model from the zeros found in the weights.
+        is_exact: forbids Winograd's minimal filtering, which rounds more (an error of up to 1e-3
+            of the output's range instead of 1e-4) and spreads NaN and infinity over its tile.
 
     Raises:
         GraphError: the graph breaks a rule, or an operand's shape cannot be compiled.
@@ -49,7 +52,10 @@ def generate(
     """
     optimized = optimize(graph)
     blob = Blob()
-    parts = [_Part.made(optimized, member, schedules, blob) for member in members_of(target)]
+    parts = [
+        _Part.made(optimized, member, schedules, blob, is_exact=is_exact)
+        for member in members_of(target)
+    ]
     weights = blob.to_bytes()
     # What several instruction sets share is built for the least of them.
     built_for = {kernel: part.target.name for part in parts for kernel in part.microkernels}
@@ -88,9 +94,14 @@ class _Part:
 
     @staticmethod
     def made(
-        graph: Graph, target: Target, schedules: Mapping[str, Schedule] | None, blob: Blob
+        graph: Graph,
+        target: Target,
+        schedules: Mapping[str, Schedule] | None,
+        blob: Blob,
+        *,
+        is_exact: bool,
     ) -> _Part:
-        program = lower(graph, target, schedules, blob)
+        program = lower(graph, target, schedules, blob, is_exact=is_exact)
         plan = plan_memory(program, target.vector_floats)
         return _Part(target, program, plan, plan_threads(program, plan, target))
 
@@ -151,5 +162,6 @@ def _layer(index: int, program: Program) -> dict[str, Any]:
         "schedule": asdict(layer.schedule) if layer.schedule else {},
         "macs": layer.macs,
         "nonzero_macs": layer.nonzero_macs,
+        "transformed_bytes": layer.transformed_bytes,
         "source": main.file_name,
     }

@@ -23,6 +23,9 @@ def compile_model(
     cc: Annotated[
         str | None, typer.Option("--cc", help="A gcc or clang to use instead of zig.")
     ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Forbid Winograd kernels, which round more.")
+    ] = False,
 ) -> None:
     """Compile a model; zeros found in its weights decide which layers become sparse."""
     from backend.cli.progress import say
@@ -39,7 +42,9 @@ def compile_model(
     from backend.models.zoo import load_model
 
     graph = load_model(model)
-    package = compile_graph(graph, chosen, out, threads=threads, compiler=compiler, on_step=say)
+    package = compile_graph(
+        graph, chosen, out, threads=threads, compiler=compiler, on_step=say, is_exact=exact
+    )
     for layer in package.manifest["layers"]:
         kept = layer["nonzero_macs"] / layer["macs"] if layer["macs"] else 1.0
         say(f"{layer['name'][:40]:40} {layer['format'] or '-':14} {kept:6.1%} of MACs")

@@ -36,6 +36,7 @@ def compile_graph(
     settings: Settings | None = None,
     self_test: tuple[FloatArray, FloatArray] | None = None,
     on_step: Callable[[str], None] | None = None,
+    is_exact: bool = False,
 ) -> Package:
     """Compile a graph into a package folder, whole or not at all.
 
@@ -49,12 +50,13 @@ def compile_graph(
         settings: The installation, for its cache.
         self_test: Input and expected output; by default random numbers and what torch computes.
         on_step: Told in words what is being done.
+        is_exact: Forbids kernels that round more than a plain sum of products does.
 
     Raises:
         PunchcardError: The graph cannot be compiled, the compiler failed, or the folder cannot be
             written.
     """
-    bundle = generate(graph, target, threads=threads)
+    bundle = generate(graph, target, threads=threads, is_exact=is_exact)
     binary = build(
         bundle, target, compiler=compiler, cache_dir=toolchain_cache(settings), on_step=on_step
     )

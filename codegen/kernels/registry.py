@@ -20,6 +20,7 @@ from codegen.kernels.resample import RESAMPLE
 from codegen.kernels.softmax import SOFTMAX
 from codegen.kernels.strided_copy import STRIDED_COPY
 from codegen.kernels.windows import GLOBAL_POOL, POOL, REPACK, SPLIT
+from codegen.kernels.winograd import WINOGRAD
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
@@ -28,6 +29,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             GROUP_CONV,
             DEPTHWISE_CONV,
             DEPTHWISE_ROWS,
+            WINOGRAD,
             PATTERN_CONV,
             LINEAR,
             LINEAR_WIDE,

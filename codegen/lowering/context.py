@@ -33,7 +33,10 @@ class LoweringContext:
         target: Target,
         schedules: Mapping[str, Schedule] | None = None,
         blob: Blob | None = None,
+        *,
+        is_exact: bool = False,
     ) -> None:
+        self.is_exact = is_exact
         self.graph = graph
         self._wanted = dict(schedules or {})
         self.target = target
@@ -63,10 +66,17 @@ class LoweringContext:
         """Steps emitted from now on belong to this node."""
         self._node, self._open_layer = node, None
 
-    def describe(self, format_name: str, schedule: Schedule | None = None) -> None:
+    def describe(
+        self, format_name: str, schedule: Schedule | None = None, transformed_bytes: int = 0
+    ) -> None:
         """Tell how the current node's weights are stored."""
         index = self._layer()
-        self._layers[index] = replace(self._layers[index], format=format_name, schedule=schedule)
+        self._layers[index] = replace(
+            self._layers[index],
+            format=format_name,
+            schedule=schedule,
+            transformed_bytes=transformed_bytes,
+        )
 
     def wanted(self, node: Node) -> Schedule | None:
         """The schedule that the caller fixed for a node."""

@@ -75,6 +75,8 @@ def lower(
     target: Target,
     schedules: Mapping[str, Schedule] | None = None,
     blob: Blob | None = None,
+    *,
+    is_exact: bool = False,
 ) -> Program:
     """Lower an optimised graph for a target.
 
@@ -83,8 +85,9 @@ def lower(
         target: what for.
         schedules: fixes those of some layers.
         blob: takes the weights; programs of several targets store equal arrays once in it.
+        is_exact: forbids strategies that round more than a plain sum of products does.
     """
-    context = LoweringContext(graph, target, schedules, blob)
+    context = LoweringContext(graph, target, schedules, blob, is_exact=is_exact)
     for node in graph.nodes:
         context.begin(node)
         LOWERINGS[node.op](context, node)

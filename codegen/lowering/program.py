@@ -116,7 +116,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Layer:
-    """A node that takes time: what the profile and the manifest tell of."""
+    """A node that takes time: what the profile and the manifest tell of.
+
+    `transformed_bytes` are those of weights that take more room than as the model holds them.
+    """
 
     name: str
     op: str
@@ -124,6 +127,7 @@ class Layer:
     macs: int
     nonzero_macs: int
     schedule: Schedule | None = None
+    transformed_bytes: int = 0
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from codegen.render.pointwise import render_binary, render_broadcast, render_una
 from codegen.render.reduce import render_reduce
 from codegen.render.softmax import render_softmax
 from codegen.render.split import render_split
+from codegen.render.winograd import render_winograd
 from codegen.render.wrapped import wrapped
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -45,6 +46,7 @@ BODIES: Mapping[str, Callable[[Microkernel], list[str]]] = MappingProxyType(
         "conv_group": render_group_conv,
         "conv_depthwise": render_depthwise_conv,
         "depthwise_rows": render_depthwise_rows,
+        "winograd": render_winograd,
         "conv_pattern": render_pattern_conv,
         "linear": render_linear,
         "linear_wide": render_linear,

@@ -151,6 +151,7 @@ def _every_operation() -> Graph:
     corners = np.stack([np.rot90(corner, turns) for turns in range(4)])
     weights = random.standard_normal((64, 64, 3, 3)) * corners[random.integers(0, 4, (64, 64))]
     y = builder.conv(x, 64, 1, name="wide")
+    outputs.append(builder.conv(y, 64, 3, name="winograd"))
     keys = {"weight": builder.weight("pattern.weight", weights)}
     outputs.append(builder.add("conv", y, name="pattern", weights=keys, padding=(1, 1, 1, 1)))
     for axis in (1, 3):

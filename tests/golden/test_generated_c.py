@@ -16,17 +16,22 @@ from codegen.targets.registry import load_target
 
 _FOLDER = Path(__file__).parent
 
+# A dense layer may go by Winograd or, where that is forbidden, as a group without zeros.
 # Patterns that eight filters share are grouped; told so, the same layer goes filter by filter.
-_SCHEDULES = {"fkw": {"layer": Schedule("pattern", 1, 2)}}
+_SCHEDULES = {
+    "fkw": {"layer": Schedule("pattern", 1, 2)},
+    "winograd": {"layer": Schedule("winograd", 4, 1)},
+}
 
 
 def _graph(kind: str) -> Graph:
     """One 3x3 layer of 16 filters, with weights that are the same on every machine."""
     builder = GraphBuilder("golden")
-    x = builder.input((1, 8, 14, 14))
-    shape = (16, 8, 3, 3)
+    channels = 16 if kind == "winograd" else 8
+    x = builder.input((1, channels, 14, 14))
+    shape = (16, channels, 3, 3)
     values = (np.arange(np.prod(shape)) % 13 - 6.5).reshape(shape) / 8
-    if kind != "dense":
+    if kind in ("pattern", "fkw"):
         patterns = np.array([[[1, 1, 0], [1, 1, 0], [0, 0, 0]], [[0, 0, 0], [0, 1, 1], [0, 1, 1]]])
         chosen = (np.arange(16)[:, None] // 8 + np.arange(8)[None, :]) % 2
         connected = (np.arange(16)[:, None] // 8 + np.arange(8)[None, :]) % 4 != 0
@@ -42,15 +47,17 @@ def _texts(bundle: SourceBundle) -> str:
     parts = [
         f"==== {file.name}\n{file.text}"
         for file in bundle.files
-        if file.name.startswith("program-") or "conv" in file.name
+        if file.name.startswith("program-") or "conv" in file.name or "winograd" in file.name
     ]
     return "\n".join(parts)
 
 
 @pytest.mark.parametrize("target", ["x86_64-avx512", "aarch64-a76"])
-@pytest.mark.parametrize("kind", ["dense", "pattern", "fkw"])
+@pytest.mark.parametrize("kind", ["dense", "pattern", "fkw", "winograd"])
 def test_generated_c_is_as_expected(kind: str, target: str, request: pytest.FixtureRequest) -> None:
-    text = _texts(generate(_graph(kind), load_target(target), schedules=_SCHEDULES.get(kind)))
+    schedules, is_exact = _SCHEDULES.get(kind), kind == "dense"
+    bundle = generate(_graph(kind), load_target(target), schedules=schedules, is_exact=is_exact)
+    text = _texts(bundle)
     path = _FOLDER / f"{kind}-layer-{target}.c.txt"
     # The option is known only when pytest is started on this folder or above with its conftest.
     if request.config.getoption("--update-golden", default=False):

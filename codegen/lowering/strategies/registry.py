@@ -12,10 +12,14 @@ from codegen.lowering.strategies.grouped import GROUPED
 from codegen.lowering.strategies.pattern import PATTERN
 from codegen.lowering.strategies.problem import ConvProblem
 from codegen.lowering.strategies.strategy import ConvPlan, ConvStrategy
+from codegen.lowering.strategies.winograd import WINOGRAD_STRATEGY
 from codegen.schedules.schedule import Schedule
 
 STRATEGIES: Mapping[str, ConvStrategy] = MappingProxyType(
-    {strategy.name: strategy for strategy in (GROUPED, PATTERN, DEPTHWISE, DEPTHWISE_ROWS_STRATEGY)}
+    {
+        strategy.name: strategy
+        for strategy in (GROUPED, PATTERN, DEPTHWISE, DEPTHWISE_ROWS_STRATEGY, WINOGRAD_STRATEGY)
+    }
 )
 """By the format of their schedules; where two cost the same the earlier one is taken."""
 

@@ -53,7 +53,7 @@ def test_generated_c_is_meant_to_be_read(bundle: SourceBundle) -> None:
         assert "\n\n\n" not in file.text
         begin = 0
         for number, line in enumerate(lines):
-            if re.match(r"\S.*\) \{$", line):
+            if re.match(r"\S.*(\(|\) \{)$", line):
                 begin = number
             assert not (line == "}" and number - begin >= 120), (file.name, begin)
 
