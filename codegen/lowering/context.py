@@ -15,7 +15,7 @@ from codegen.ir.macs import dense_macs, nonzero_macs
 from codegen.ir.node import Node
 from codegen.kernels.microkernel import Microkernel
 from codegen.kernels.registry import FAMILIES
-from codegen.lowering.layout import Layout, Spacing, compact, planar
+from codegen.lowering.layout import LINE_FLOATS, Layout, Spacing, compact, planar
 from codegen.lowering.program import Address, Argument, Layer, Packed, Program, Step, Storage
 from codegen.lowering.sections import plan_spacing
 from codegen.lowering.strided_copy import copy_axes
@@ -139,6 +139,13 @@ class LoweringContext:
         """A constant value in the weights blob."""
         return Storage("weights", self._blob.add(array) // 4, layout)
 
+    def constant_of(self, name: str) -> npt.NDArray[np.float32] | None:
+        """The value of a constant, or None where it is computed."""
+        node = self.graph.by_name.get(name)
+        if node is None or node.op != "constant":
+            return None
+        return self.graph.weights[node.weights["value"]].values
+
     def planar(self, name: str, spacing: Spacing) -> Storage:
         """A value of four axes as padded planes of that spacing."""
         layout = planar(*planes_of(self.shape(name)), spacing)
@@ -222,6 +229,9 @@ class LoweringContext:
         `size` bounds what is written; by default the target's height and width.
         """
         source_layout, layout = source.layout, target.layout
+        is_plain = start == (0, 0) and stride == (1, 1) and size is None
+        if is_plain and not source_layout.is_planar and not layout.is_planar:
+            source_layout, layout = _joined(source_layout, layout)
         height, width = size or (layout.height, layout.width)
         ys = _valid(height, stride[0], start[0], source_layout.height)
         xs = _valid(width, stride[1], start[1], source_layout.width)
@@ -357,6 +367,20 @@ def natural_layout(shape: tuple[int, ...]) -> Layout:
 def address(storage: Storage) -> Address:
     """Pointer to element (0, 0, 0)."""
     return Address(storage.space, storage.base, storage.layout.origin + storage.first)
+
+
+def _joined(source: Layout, target: Layout) -> tuple[Layout, Layout]:
+    """Layouts without gaps whose short planes are one long row: copied at once."""
+    same = (source.channels, source.height, source.width) == (
+        target.channels,
+        target.height,
+        target.width,
+    )
+    dense = source.plane == target.plane == source.height * source.width
+    if not (same and dense and source.plane < LINE_FLOATS):
+        return source, target
+    row = compact(1, 1, source.channels * source.plane)
+    return row, row
 
 
 def _valid(count: int, stride: int, start: int, size: int) -> tuple[int, int]:

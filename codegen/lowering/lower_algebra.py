@@ -87,34 +87,54 @@ def _runs(axes: tuple[int, ...]) -> list[tuple[int, int]]:
 def lower_matmul(context: LoweringContext, node: Node) -> None:
     """Lower a product of matrices; what a batch repeats is read again."""
     shapes = [context.shape(name) for name in node.inputs]
-    sources = [context.flat(name) for name in node.inputs]
+    depth = node.integer("depth")
     rows, columns = node.type.shape[-2:]
     batch = node.type.shape[:-2]
+    tile = MATMUL.tiles[context.target.registers][0]
+    left, right = context.flat(node.inputs[0]), node.inputs[1]
     starts = [_starts(shape, batch) for shape in shapes]
     # One matrix on the right serves all rows of the left: a single taller product.
     if math.prod(shapes[1][:-2]) == 1 and math.prod(shapes[0][:-2]) == math.prod(batch):
         rows, starts = rows * math.prod(batch), [np.zeros(1), np.zeros(1)]
-    tile = MATMUL.tiles[context.target.registers][0]
+    stripe, step, skip = tile[1] * context.lanes, columns, tile[1] * context.lanes
+    stored = context.constant_of(right)
+    if stored is not None and math.prod(shapes[1][:-2]) == 1:
+        packed = _stripes(stored.reshape(depth, columns), stripe)
+        matrix = context.constant(packed, vector(packed.size))
+        step, skip = stripe, depth * stripe
+    else:
+        matrix = context.flat(right)
     output = context.buffer(natural_layout(node.type.shape))
     context.emit(
         "matmul",
         {
-            "left": address(sources[0]),
-            "right": address(sources[1]),
+            "left": address(left),
+            "right": address(matrix),
             "output": address(output),
             "left_starts": context.pack(starts[0], "int32_t"),
             "right_starts": context.pack(starts[1], "int32_t"),
             "rows": rows,
             "columns": columns,
-            "depth": node.integer("depth"),
+            "depth": depth,
+            "right_step": step,
+            "right_stripe": skip,
         },
         extent=len(starts[0]) * -(-rows // tile[0]),
-        reads=tuple(sources),
+        reads=(left, matrix),
         writes=output,
-        note=f"{len(starts[0])} products of {rows} x {node.integer('depth')} x {columns}",
+        note=f"{len(starts[0])} products of {rows} x {depth} x {columns}",
         tile=tile,
     )
     context.define(node.name, output)
+
+
+def _stripes(matrix: np.ndarray, width: int) -> np.ndarray:
+    """[stripe][depth][column of the stripe], zeros behind the last column."""
+    depth, columns = matrix.shape
+    count = -(-columns // width)
+    padded = np.zeros((depth, count * width), dtype=np.float32)
+    padded[:, :columns] = matrix
+    return np.ascontiguousarray(padded.reshape(depth, count, width).transpose(1, 0, 2))
 
 
 def _starts(shape: tuple[int, ...], batch: tuple[int, ...]) -> np.ndarray:

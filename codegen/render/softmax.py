@@ -13,12 +13,9 @@ def render_softmax(kernel: Microkernel) -> list[str]:
 
 def _columns(kernel: Microkernel) -> list[str]:
     lanes = kernel.lanes
-    if "log" in kernel.variant:
-        last = "load(input + oy * inner) - most - divisor"
-        divisor = "logarithm(total)"
-    else:
-        last, divisor = "power_of_e(load(input + oy * inner) - most) * divisor", "1.0f / total"
+    power = "power_of_e(load(input + oy * inner) - most)"
     return [
+        *_put(kernel),
         *entry_lines(kernel, ("layer->length > 0", "layer->inner > 0")),
         "  const ptrdiff_t inner = layer->inner;",
         f"  const int blocks = (layer->inner + {lanes - 1}) / {lanes};",
@@ -27,23 +24,17 @@ def _columns(kernel: Microkernel) -> list[str]:
         "    const ptrdiff_t first = (ptrdiff_t)(unit / blocks) * layer->length * inner + ox;",
         "    const float *input = layer->input + first;",
         "    float *output = layer->output + first;",
-        f"    const ptrdiff_t count = inner - ox < {lanes} ? inner - ox : {lanes};",
         "    vector most = load(input);",
         "    for (ptrdiff_t oy = 1; oy < layer->length; ++oy) {",
         "      most = larger(most, load(input + oy * inner));",
         "    }",
         "    vector total = {0};",
         "    for (ptrdiff_t oy = 0; oy < layer->length; ++oy) {",
-        "      total += power_of_e(load(input + oy * inner) - most);",
+        *_power(kernel, power, "output + oy * inner", "inner - ox"),
         "    }",
-        f"    const vector divisor = {divisor};",
+        f"    const vector divisor = {_divisor(kernel, 'total')};",
         "    for (ptrdiff_t oy = 0; oy < layer->length; ++oy) {",
-        f"      const vector value = {last};",
-        f"      if (count == {lanes}) {{",
-        "        store(output + oy * inner, value);",
-        "      } else {",
-        "        store_part(output + oy * inner, value, count);",
-        "      }",
+        *_result(kernel, "oy * inner", "inner - ox"),
         "    }",
         "  }",
         "}",
@@ -52,14 +43,13 @@ def _columns(kernel: Microkernel) -> list[str]:
 
 def _row(kernel: Microkernel) -> list[str]:
     lanes = kernel.lanes
-    is_log = "log" in kernel.variant
-    last = "x - most - divisor" if is_log else "power_of_e(x - most) * divisor"
-    divisor = "logarithm(broadcast(total[0]))" if is_log else "broadcast(1.0f / total[0])"
     low = "-__builtin_inff()"
+    power = f"power_of_e(load_first(input + ox, length - ox, {low}) - most)"
     return [
+        *_put(kernel),
         *entry_lines(kernel, ("layer->length > 0", "layer->inner == 1")),
+        "  const ptrdiff_t length = layer->length;",
         "  for (int unit = begin; unit < end; ++unit) {",
-        "    const ptrdiff_t length = layer->length;",
         "    const float *input = layer->input + unit * length;",
         "    float *output = layer->output + unit * length;",
         f"    vector most = broadcast({low});",
@@ -72,21 +62,52 @@ def _row(kernel: Microkernel) -> list[str]:
         "    most = broadcast(most[0]);",
         "    vector total = {0};",
         f"    for (ptrdiff_t ox = 0; ox < length; ox += {lanes}) {{",
-        f"      total += power_of_e(load_first(input + ox, length - ox, {low}) - most);",
+        *_power(kernel, power, "output + ox", "length - ox"),
         "    }",
         f"    for (int width = {lanes // 2}; width > 0; width /= 2) {{",
         "      total += moved_down(total, width);",
         "    }",
-        f"    const vector divisor = {divisor};",
+        f"    const vector divisor = {_divisor(kernel, 'broadcast(total[0])')};",
         f"    for (ptrdiff_t ox = 0; ox < length; ox += {lanes}) {{",
-        "      const vector x = load(input + ox);",
-        f"      const vector value = {last};",
-        f"      if (ox + {lanes} <= length) {{",
-        "        store(output + ox, value);",
-        "      } else {",
-        "        store_part(output + ox, value, length - ox);",
-        "      }",
+        *_result(kernel, "ox", "length - ox"),
         "    }",
         "  }",
         "}",
     ]
+
+
+def _put(kernel: Microkernel) -> list[str]:
+    """A store of whole vectors, or of what is left."""
+    return [
+        "static inline void put(float *to, vector value, ptrdiff_t left) {",
+        f"  if (left >= {kernel.lanes}) {{",
+        "    store(to, value);",
+        "  } else {",
+        "    store_part(to, value, left);",
+        "  }",
+        "}",
+        "",
+    ]
+
+
+def _power(kernel: Microkernel, power: str, place: str, left: str) -> list[str]:
+    """Exponentials are kept where the result will stand; a logarithm does not need them again."""
+    if "log" in kernel.variant:
+        return [f"      total += {power};"]
+    return [
+        f"      const vector power = {power};",
+        "      total += power;",
+        f"      put({place}, power, {left});",
+    ]
+
+
+def _divisor(kernel: Microkernel, total: str) -> str:
+    return f"logarithm({total})" if "log" in kernel.variant else f"1.0f / {total}"
+
+
+def _result(kernel: Microkernel, place: str, left: str) -> list[str]:
+    if "log" in kernel.variant:
+        value = f"load(input + {place}) - most - divisor"
+    else:
+        value = f"load(output + {place}) * divisor"
+    return [f"      put(output + {place}, {value}, {left});"]
