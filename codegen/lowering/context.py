@@ -139,13 +139,6 @@ class LoweringContext:
         """A constant value in the weights blob."""
         return Storage("weights", self._blob.add(array) // 4, layout)
 
-    def constant_of(self, name: str) -> npt.NDArray[np.float32] | None:
-        """The value of a constant, or None where it is computed."""
-        node = self.graph.by_name.get(name)
-        if node is None or node.op != "constant":
-            return None
-        return self.graph.weights[node.weights["value"]].values
-
     def planar(self, name: str, spacing: Spacing) -> Storage:
         """A value of four axes as padded planes of that spacing."""
         layout = planar(*planes_of(self.shape(name)), spacing)

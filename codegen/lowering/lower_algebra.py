@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from codegen.ir.graph import Graph
 from codegen.ir.node import Node
 from codegen.kernels.matmul import MATMUL
 from codegen.lowering.context import LoweringContext, address, natural_layout
@@ -97,9 +98,10 @@ def lower_matmul(context: LoweringContext, node: Node) -> None:
     if math.prod(shapes[1][:-2]) == 1 and math.prod(shapes[0][:-2]) == math.prod(batch):
         rows, starts = rows * math.prod(batch), [np.zeros(1), np.zeros(1)]
     stripe, step, skip = tile[1] * context.lanes, columns, tile[1] * context.lanes
-    stored = context.constant_of(right)
-    if stored is not None and math.prod(shapes[1][:-2]) == 1:
-        packed = _stripes(stored.reshape(depth, columns), stripe)
+    constant = context.graph.by_name.get(right)
+    if constant is not None and is_striped(context.graph, constant):
+        values = context.graph.weights[constant.weights["value"]].values
+        packed = _stripes(values.reshape(depth, columns), stripe)
         matrix = context.constant(packed, vector(packed.size))
         step, skip = stripe, depth * stripe
     else:
@@ -126,6 +128,18 @@ def lower_matmul(context: LoweringContext, node: Node) -> None:
         tile=tile,
     )
     context.define(node.name, output)
+
+
+def is_striped(graph: Graph, node: Node) -> bool:
+    """Whether a value is a constant matrix that products alone read, on their right."""
+    return (
+        node.op == "constant"
+        and node.name not in graph.outputs
+        and math.prod(node.type.shape[:-2]) == 1
+        and all(
+            user.op == "matmul" and user.inputs[0] != node.name for user in graph.users[node.name]
+        )
+    )
 
 
 def _stripes(matrix: np.ndarray, width: int) -> np.ndarray:

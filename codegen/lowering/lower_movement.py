@@ -12,6 +12,7 @@ from codegen.ir.node import Node
 from codegen.ir.window_shapes import is_picture
 from codegen.lowering.context import LoweringContext, natural_layout
 from codegen.lowering.layout import compact, planar
+from codegen.lowering.lower_algebra import is_striped
 from codegen.lowering.program import Storage
 from codegen.lowering.view import View, planes_of, view_of
 
@@ -45,7 +46,9 @@ def lower_identity(context: LoweringContext, node: Node) -> None:
 
 
 def lower_constant(context: LoweringContext, node: Node) -> None:
-    """Store a constant value in the weights blob."""
+    """Store a constant value in the weights blob, unless its readers store it in their own way."""
+    if is_striped(context.graph, node):
+        return
     values = context.graph.weights[node.weights["value"]].values
     context.define(node.name, context.constant(values, natural_layout(values.shape)))
 

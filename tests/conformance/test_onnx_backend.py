@@ -56,8 +56,8 @@ LIGHT_MODELS = frozenset(
 )  # fmt: skip
 """The suite's whole networks, with weights that are one number each."""
 
-SLOW_MODELS = frozenset({"test_vgg19", "test_zfnet512"})
-"""Most of 100 million weights and more: 9 s and up to 3 GB each."""
+SLOW_MODELS = frozenset({"test_bvlc_alexnet", "test_vgg19", "test_zfnet512"})
+"""60 million weights and more: 4 to 9 s and up to 3 GB each."""
 
 _KINDS = ("node", "simple")
 """The suite's models that came out of torch are of opset 6, which is older than what is read."""
