@@ -16,6 +16,7 @@ from codegen.lowering.lower import lower
 from codegen.lowering.memory_plan import MemoryPlan, plan_memory
 from codegen.lowering.program import Program
 from codegen.lowering.thread_plan import StepThreads, plan_threads
+from codegen.lowering.traffic import blob_sizes, layer_traffic
 from codegen.render.microkernel_file import render_microkernel
 from codegen.render.model_file import render_model
 from codegen.render.program_file import render_program
@@ -130,6 +131,7 @@ def _manifest(
     outputs = [{"name": name, "shape": list(graph.type_of(name).shape)} for name in graph.outputs]
     # The profile and the page show the layers as the fastest program runs them.
     program = parts[0].program
+    sizes = blob_sizes((part.program for part in parts), len(weights))
     return {
         "generator": f"punchcard {VERSION}",
         "name": graph.name,
@@ -144,12 +146,12 @@ def _manifest(
         "weights_bytes": len(weights),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "threads": threads,
-        "layers": [_layer(index, program) for index in range(len(program.layers))],
+        "layers": [_layer(index, program, sizes) for index in range(len(program.layers))],
     }
 
 
-def _layer(index: int, program: Program) -> dict[str, Any]:
-    layer = program.layers[index]
+def _layer(index: int, program: Program, sizes: Mapping[int, int]) -> dict[str, Any]:
+    layer, traffic = program.layers[index], layer_traffic(program, index, sizes)
     steps = [step for step in program.steps if step.layer == index]
     # Copies stand before the microkernel that does the layer's work.
     main = next((s for s in steps if s.microkernel.family != "repack"), steps[0]).microkernel
@@ -163,5 +165,7 @@ def _layer(index: int, program: Program) -> dict[str, Any]:
         "macs": layer.macs,
         "nonzero_macs": layer.nonzero_macs,
         "transformed_bytes": layer.transformed_bytes,
+        "weight_bytes": traffic.weight_bytes,
+        "activation_bytes": traffic.activation_bytes,
         "source": main.file_name,
     }

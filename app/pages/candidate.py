@@ -14,6 +14,7 @@ from app.viewmodels.csv_export import csv_bytes
 from app.viewmodels.layers import candidate_table, rate_bars, time_bars, weighted
 from app.viewmodels.masks import mask_picture
 from app.viewmodels.numbers import error_size, milliseconds, percent, points, size, times
+from app.viewmodels.roofline import beneath_roof, roofline_figure, roofline_rows
 from backend.services import candidates
 from backend.services.views import CandidateView, LayerView
 
@@ -24,6 +25,16 @@ LAYER_COLUMNS = {
     "dense (ms)": st.column_config.NumberColumn(format="%.3f", help="Measured, dense net."),
     "now (ms)": st.column_config.NumberColumn(format="%.3f", help="Measured, this candidate."),
     "speed-up (×)": st.column_config.NumberColumn(format="%.2f"),
+}
+ROOF_COLUMNS = {
+    "time (ms)": st.column_config.NumberColumn(format="%.4f"),
+    "MFLOP left": st.column_config.NumberColumn(
+        format="%.2f", help="Two a remaining weight and output."
+    ),
+    "weights (kB)": st.column_config.NumberColumn(format="%.1f", help="With their positions."),
+    "values (kB)": st.column_config.NumberColumn(format="%.1f", help="Read and written."),
+    "GFLOP/s": st.column_config.NumberColumn(format="%.1f"),
+    "share of peak (%)": st.column_config.NumberColumn(format="%.0f"),
 }
 
 
@@ -53,9 +64,12 @@ def draw(view: CandidateView) -> None:
         if st.button("Deploy", type="primary", icon=":material/rocket_launch:"):
             st.switch_page(links.DEPLOY, query_params={"candidate": view.id})
     numbers(view)
-    layers, code, masks, plan = st.tabs(["Layers", "Generated C", "Masks", "Plan"], key="parts")
+    names = ["Layers", "Roofline", "Generated C", "Masks", "Plan"]
+    layers, roof, code, masks, plan = st.tabs(names, key="parts")
     with layers:
         layers_part(view)
+    with roof:
+        roofline_part(view)
     with code:
         code_part(view)
     with masks:
@@ -152,6 +166,34 @@ def layers_part(view: CandidateView) -> None:
         "Layers as CSV",
         csv_bytes(table),
         file_name=f"layers-{view.id}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def roofline_part(view: CandidateView) -> None:
+    """Draw how near each layer comes to what the machine can do."""
+    timed = beneath_roof(view.layers)
+    if view.peak is None or not timed:
+        st.info(
+            "The roof is not known: it is measured when a search begins on this computer, "
+            "or by `punchcard run --profile`."
+        )
+        return
+    st.caption(
+        f"Remaining work against {view.peak.gflops:.0f} GFLOP/s, measured on "
+        f"{view.peak.threads} thread(s) of the machine; the program was built for "
+        f"{view.threads} thread(s)."
+    )
+    colours = palette(st.context.theme.type)
+    st.plotly_chart(roofline_figure(timed, view.peak, colours), key="roofline")
+    table = roofline_rows(timed)
+    st.dataframe(table, hide_index=True, column_config=ROOF_COLUMNS, alt="Layers beneath the roof")
+    st.download_button(
+        "Roofline as CSV",
+        csv_bytes(table),
+        file_name=f"roofline-{view.id}.csv",
         mime="text/csv",
         icon=":material/download:",
         on_click="ignore",

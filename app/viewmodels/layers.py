@@ -58,6 +58,7 @@ def candidate_table(layers: Sequence[LayerView]) -> pd.DataFrame:
                 "dense (ms)": layer.dense_ms,
                 "now (ms)": layer.ms,
                 "speed-up (×)": _speedup(layer),
+                "format": layer.format,
                 "microkernel": layer.kernel,
             }
             for layer in layers

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from backend.bench.errors import BenchError
 from backend.bench.turns import pin_and_raise
@@ -17,7 +18,7 @@ from codegen.targets.target import Target
 from codegen.toolchain.probe_program import build_probe
 
 # Per thread: level 1, level 2, and what only a shared cache or memory can hold.
-READ_BYTES = (24 << 10, 512 << 10, 8 << 20, 64 << 20, 512 << 20)
+READ_BYTES = (24 << 10, 512 << 10, 3 << 19, 8 << 20, 64 << 20, 512 << 20)
 _SECONDS = 60
 
 
@@ -44,6 +45,16 @@ class MachinePeak:
             raise BenchError(msg)
         share = size_bytes / self.threads
         return next((rate for size, rate in self.read_gbps if size >= share), self.read_gbps[-1][1])
+
+    @staticmethod
+    def from_json(found: Mapping[str, Any]) -> MachinePeak:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: It is something else (or a KeyError, TypeError or AttributeError).
+        """
+        read = tuple((int(size), float(rate)) for size, rate in found["read_gbps"].items())
+        return MachinePeak(found["target"], int(found["threads"]), float(found["gflops"]), read)
 
     def to_json(self) -> dict[str, object]:
         """Return what `from_json` reads."""
@@ -80,8 +91,8 @@ class PeakProgram:
 
     def file(self, processor: str) -> Path:
         """Where the numbers of this probe on a processor are kept."""
-        digest = hashlib.sha256(processor.encode()).hexdigest()[:12]
-        return self._program.with_name(f"{self._program.name}-{digest}-{self.threads}t.json")
+        name = f"{self._program.name}-{_digest(processor)}-{self.threads}t.json"
+        return self._program.with_name(name)
 
     def measure(self, seconds: float = 0.05, sizes: Sequence[int] = ()) -> MachinePeak:
         """Measure now: multiply-adds, then reading buffers of these sizes, `seconds` each.
@@ -122,17 +133,40 @@ def machine_peak(
 
     program = PeakProgram(target, threads, settings)
     kept = program.file(_processor())
-    if not fresh:
-        try:
-            found = json.loads(kept.read_text(encoding="utf-8"))
-            read = tuple((int(size), float(rate)) for size, rate in found["read_gbps"].items())
-            return MachinePeak(found["target"], int(found["threads"]), found["gflops"], read)
-        except (OSError, ValueError, KeyError, AttributeError):
-            pass
+    found = None if fresh else _read(kept)
+    if found is not None:
+        return found
     with MachineLock():
         peak = program.measure(0.15, READ_BYTES)
     kept.write_text(json.dumps(peak.to_json(), indent=1) + "\n", encoding="utf-8")
     return peak
+
+
+def kept_peak(target: str, threads: int, settings: Settings) -> MachinePeak | None:
+    """What `machine_peak` measured here before, newest first; None where it never did.
+
+    Args:
+        target: its name.
+        threads: cores at work.
+        settings: the installation.
+    """
+    name = target.partition("+")[0]
+    pattern = f"peak-{name}-*-{_digest(_processor())}-{threads}t.json"
+    files = sorted(
+        (settings.cache / "probes").glob(pattern), key=lambda path: -path.stat().st_mtime
+    )
+    return next((peak for path in files if (peak := _read(path)) is not None), None)
+
+
+def _read(path: Path) -> MachinePeak | None:
+    try:
+        return MachinePeak.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _digest(processor: str) -> str:
+    return hashlib.sha256(processor.encode()).hexdigest()[:12]
 
 
 def _processor() -> str:

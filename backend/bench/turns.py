@@ -53,7 +53,11 @@ def lock_file() -> Path:
 
 
 class MachineLock:
-    """The machine's timing lock, given up now and then for whoever waits."""
+    """The machine's timing lock, given up now and then for whoever waits.
+
+    A process started by `flock FILE COMMAND` on the same file has the lock already, through the
+    handle it inherits: it then takes nothing and gives nothing up.
+    """
 
     def __init__(self, hold_seconds: float = HOLD_SECONDS) -> None:
         self._hold_seconds = hold_seconds
@@ -62,6 +66,8 @@ class MachineLock:
 
     def __enter__(self) -> MachineLock:
         """Wait for the lock."""
+        if _is_inherited(lock_file()):
+            return self
         self._handle = os.open(lock_file(), os.O_RDWR | os.O_CREAT, 0o666)
         fcntl.flock(self._handle, fcntl.LOCK_EX)
         self._since = time.monotonic()
@@ -69,16 +75,26 @@ class MachineLock:
 
     def __exit__(self, *_: object) -> None:
         """Give it back."""
-        os.close(self._handle)
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
 
     def breathe(self) -> None:
         """Give the lock up for a moment where it has been held long."""
-        if time.monotonic() - self._since < self._hold_seconds:
+        if self._handle < 0 or time.monotonic() - self._since < self._hold_seconds:
             return
         fcntl.flock(self._handle, fcntl.LOCK_UN)
         time.sleep(_PAUSE_SECONDS)
         fcntl.flock(self._handle, fcntl.LOCK_EX)
         self._since = time.monotonic()
+
+
+def _is_inherited(path: Path) -> bool:
+    for handle in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if handle.samefile(path):
+                return True
+    return False
 
 
 def take_turns(

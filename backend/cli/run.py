@@ -45,19 +45,22 @@ def run_package(
 
     package = Package.open(folder)
     array = _read_input(values, package.input_shape)
+    threads = threads or int(package.manifest.get("threads", 1))
     with open_agent(LOCAL) as agent:
         result = agent.run(
             folder,
             array.tobytes(),
             repeat=repeat,
             warmup=warmup,
-            threads=threads or int(package.manifest.get("threads", 1)),
+            threads=threads,
             profile=profile,
         )
     buffer = io.BytesIO()
     np.save(buffer, np.frombuffer(result.output, "<f4").reshape(package.output_shape))
     write_whole(output, buffer.getvalue(), mode=0o644)
-    report = _report(package, result.report)
+    report, table = _report(package, result.report, threads)
+    for line in table.splitlines():
+        say(line)
     if json_target is not None:
         write_json(report, json_target)
     say(f"median {report['median_ms']:.4f} ms of {len(report['samples_ms'])} runs, {output}")
@@ -85,18 +88,23 @@ def _read_input(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(array, dtype="<f4")
 
 
-def _report(package: Package, report: dict[str, Any]) -> dict[str, Any]:
-    """Join the program's times, which know layers by number, with the manifest's names."""
+def _report(package: Package, report: dict[str, Any], threads: int) -> tuple[dict[str, Any], str]:
+    """Join the program's times, which know layers by number, with names and the machine's roof.
+
+    Returns:
+        The report, and for a profiled run its layers as a table.
+    """
+    head = {"package": package.id, "target": package.manifest["target"]}
     times = report.pop("layers_ms", None)
-    if times is not None:
-        report["layers"] = [
-            {
-                "name": layer["name"],
-                "ms": ms,
-                "macs": layer["macs"],
-                "nonzero_macs": layer["nonzero_macs"],
-                "kernel": layer["kernel"],
-            }
-            for layer, ms in zip(package.manifest["layers"], times, strict=True)
-        ]
-    return {"package": package.id, "target": package.manifest["target"], **report}
+    if times is None:
+        return {**head, **report}, ""
+    from backend.bench.peak import machine_peak
+    from backend.bench.roofline import roofline, roofline_table
+    from codegen.targets.registry import load_target
+
+    programs = package.manifest.get("programs", [package.manifest["target"]])
+    peak = machine_peak(load_target(programs[0]), threads)
+    roofs = roofline(package.manifest["layers"], times, peak)
+    report["layers"] = [roof.to_json() for roof in roofs]
+    report["peak"] = peak.to_json()
+    return {**head, **report}, roofline_table(roofs, peak)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from backend.search.records import SearchError
 from backend.storage.settings import Settings
+from codegen.errors import PunchcardError
 from codegen.targets.registry import load_target, target_for
 from device_agents.agent import DeviceAgent
 from device_agents.facts import DeviceFacts
@@ -31,6 +32,20 @@ class SearchDevice:
     agent: DeviceAgent
     target: str
     identity: str
+
+    def peak(self, settings: Settings) -> dict[str, object] | None:
+        """What one core of this computer reaches at most; None for other devices.
+
+        It stands beside the layers' times on the page; a search does without it.
+        """
+        if self.name != LOCAL:
+            return None
+        from backend.bench.peak import machine_peak
+
+        try:
+            return machine_peak(load_target(self.target), 1, settings=settings).to_json()
+        except PunchcardError:
+            return None
 
 
 @contextmanager

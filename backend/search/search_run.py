@@ -283,6 +283,7 @@ class SearchRun:
         write_timing(item.folder, timing, check)
         if item.proposal is None:
             dense = dense_record(item.evaluation, timing, check, folder)
+            dense = {**dense, "peak": self._device.peak(self._context.settings)}
             self._records.store(self._key(Candidate()), {}, dense, folder)
             self._records.update(dense=dense)
             self._know_dense(dense)

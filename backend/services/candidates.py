@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
+from backend.bench.peak import MachinePeak, kept_peak
+from backend.bench.roofline import LayerRoof, roofline
 from backend.search.records import SearchError
 from backend.search.results import PACKAGE_FOLDER, read_evaluation, read_timing
 from backend.search.study_view import Trial, read_study
-from backend.services.views import CandidateView, LayerView
+from backend.services.views import CandidateView, LayerView, PeakView
 from backend.sparsity.candidate import LayerChoice
 from backend.storage.database import open_database
 from backend.storage.settings import load_settings
@@ -44,6 +46,7 @@ def get_candidate(trial_id: str) -> CandidateView:
         raise SearchError(msg)
     record = trial.record
     dense = search.dense or {}
+    peak = _peak(manifest, dense)
     return CandidateView(
         id=trial_id,
         search_id=search.id,
@@ -57,10 +60,14 @@ def get_candidate(trial_id: str) -> CandidateView:
         rate=record["rate"],
         size_bytes=record["size_bytes"],
         max_relative_error=record["max_relative_error"],
-        layers=_layers(manifest, evaluation, record, dense),
+        layers=_layers(manifest, evaluation, record, dense, peak),
         sources=_sources(folder, manifest),
         samples_ms=tuple(timing.get("samples_ms", ())),
         plan_yaml=_plan(trial),
+        peak=None
+        if peak is None
+        else PeakView(threads=peak.threads, gflops=peak.gflops, read_gbps=peak.read_gbps),
+        threads=int(manifest.get("threads", 1)),
     )
 
 
@@ -135,14 +142,16 @@ def _layers(
     evaluation: Mapping[str, Any],
     record: Mapping[str, Any],
     dense: Mapping[str, Any],
+    peak: MachinePeak | None,
 ) -> tuple[LayerView, ...]:
     rates = {row["name"]: row for row in evaluation["layers"]}
     layer_ms = record.get("layer_ms") or {}
     dense_ms = dense.get("layer_ms") or {}
     views = []
+    roofs = _roofs(manifest["layers"], layer_ms, peak)
     for layer in manifest["layers"]:
         name = layer["name"]
-        row = rates.get(name, {})
+        row, roof = rates.get(name, {}), roofs.get(name)
         views.append(
             LayerView(
                 name=name,
@@ -156,9 +165,36 @@ def _layers(
                 dense_ms=dense_ms.get(name),
                 kernel=layer["kernel"],
                 source=layer["source"],
+                format=layer.get("format", ""),
+                weight_bytes=layer.get("weight_bytes", 0),
+                activation_bytes=layer.get("activation_bytes", 0),
+                gflops=None if roof is None else roof.gflops,
+                peak_share=None if roof is None else roof.peak_share,
+                intensity=None if roof is None else roof.intensity,
+                bound=None if roof is None else roof.bound,
             )
         )
     return tuple(views)
+
+
+def _peak(manifest: Mapping[str, Any], dense: Mapping[str, Any]) -> MachinePeak | None:
+    """The peak taken with the search's dense net, else what this computer has kept."""
+    stored = dense.get("peak")
+    if stored:
+        return MachinePeak.from_json(stored)
+    return kept_peak(str(manifest["target"]), 1, load_settings())
+
+
+def _roofs(
+    layers: Sequence[Mapping[str, Any]],
+    layer_ms: Mapping[str, float],
+    peak: MachinePeak | None,
+) -> dict[str, LayerRoof]:
+    timed = [layer for layer in layers if layer_ms.get(layer["name"])]
+    if peak is None or not timed:
+        return {}
+    times = [layer_ms[layer["name"]] for layer in timed]
+    return {roof.name: roof for roof in roofline(timed, times, peak)}
 
 
 def _sources(folder: Path, manifest: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

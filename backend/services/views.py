@@ -211,6 +211,23 @@ class LayerView:
     dense_ms: float | None
     kernel: str
     source: str
+    format: str = ""
+    weight_bytes: int = 0
+    activation_bytes: int = 0
+    # Beneath the machine's roof; None where no time or no peak is known.
+    gflops: float | None = None
+    peak_share: float | None = None
+    intensity: float | None = None
+    bound: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeakView:
+    """What the machine that was measured on reaches at most."""
+
+    threads: int
+    gflops: float
+    read_gbps: tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,6 +250,8 @@ class CandidateView:
     sources: tuple[tuple[str, str], ...]
     samples_ms: tuple[float, ...]
     plan_yaml: str
+    peak: PeakView | None = None
+    threads: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

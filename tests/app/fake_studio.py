@@ -23,6 +23,7 @@ from backend.services.views import (
     ModelCard,
     ModelReport,
     PatternSetView,
+    PeakView,
     Point,
     SearchSummary,
     SearchView,
@@ -368,6 +369,13 @@ class FakeStudio:
                     dense_ms=dense_ms,
                     kernel="conv3x3_pattern_4x16__avx2",
                     source="conv3x3-pattern-4x16.c",
+                    format="pattern",
+                    weight_bytes=18 * (number + 1) * 100,
+                    activation_bytes=131_072,
+                    gflops=20.0 + number,
+                    peak_share=(20.0 + number) / 100,
+                    intensity=4.0 + number,
+                    bound="compute",
                 )
             )
         random = np.random.default_rng(1)
@@ -388,6 +396,7 @@ class FakeStudio:
             sources=(("conv3x3-pattern-4x16.c", SOURCE), ("model.c", SOURCE), ("model.h", "")),
             samples_ms=tuple(float(x) for x in 2.31 + 0.04 * random.random(40)),
             plan_yaml="default: {scheme: dense}\nlayers:\n  conv1: {scheme: dense}\n",
+            peak=PeakView(threads=1, gflops=100.0, read_gbps=((24_576, 300.0), (8 << 20, 30.0))),
         )
 
     def layer_mask(self, trial_id: str, layer: str) -> np.ndarray:

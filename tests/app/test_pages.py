@@ -185,6 +185,11 @@ def test_candidate_shows_its_numbers_against_the_dense_net(open_page: Open) -> N
     assert "punchcard_f32_conv3x3_pattern" in words(app)
 
 
+def test_candidate_shows_its_layers_beneath_the_roof(open_page: Open) -> None:
+    app = open_page("candidate", candidate=f"{SEARCH_ID}-5")
+    assert "Remaining work against 100 GFLOP/s" in words(app)
+
+
 def test_one_click_deploys_the_candidate_to_this_computer(
     open_page: Open, studio: FakeStudio
 ) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -119,3 +121,10 @@ def test_wrong_words_of_bench_nets(
     assert main(["bench", "nets", *words]) == 1
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert sentence in line
+
+
+def test_lock_that_was_inherited_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    code = "from backend.bench.turns import MachineLock\nwith MachineLock() as lock: lock.breathe()"
+    argv = ["flock", str(path), sys.executable, "-c", code]
+    subprocess.run(argv, check=True, timeout=60)
