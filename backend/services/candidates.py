@@ -182,7 +182,7 @@ def _peak(manifest: Mapping[str, Any], dense: Mapping[str, Any]) -> MachinePeak 
     stored = dense.get("peak")
     if stored:
         return MachinePeak.from_json(stored)
-    return kept_peak(str(manifest["target"]), 1, load_settings())
+    return kept_peak(str(manifest.get("target", "")), 1, load_settings())
 
 
 def _roofs(

