@@ -102,8 +102,8 @@ class _Part:
         *,
         is_exact: bool,
     ) -> _Part:
-        program = lower(graph, target, schedules, blob, is_exact=is_exact)
-        plan = plan_memory(program, target.vector_floats)
+        lowered = lower(graph, target, schedules, blob, is_exact=is_exact)
+        program, plan = plan_memory(lowered, target.vector_floats)
         return _Part(target, program, plan, plan_threads(program, plan, target))
 
     @property

@@ -20,4 +20,5 @@ DEPTHWISE_CONV = Family(
         Field("alpha", "float", "slope of a leaky relu"),
     ),
     tiles={32: ((1, 8),), 16: ((1, 4),)},
+    fills_rows=True,
 )

@@ -34,4 +34,6 @@ GROUP_CONV = Family(
         most_units=1,
     ),
     unit_work=6,
+    padding="by taps",
+    fills_rows=True,
 )

@@ -49,6 +49,10 @@ class Family:
         balance: member that holds cumulative work, int32 [unit] and then the total: threads take
             shares of even work by it; without one, shares of as many units.
         unit_work: work of a unit beside what that member counts.
+        padding: what it makes of the padding of what it reads: "used" needs zeros there, "unused"
+            reads none or drops what comes of it, "by taps" is used where a layer's kernels have
+            more than one tap or it pads.
+        fills_rows: whether it writes all flat positions of its output, zero in pad columns.
         cut: another way to share a step between threads, for small maps.
         tiles: per number of vector registers, the tiles it is made for: (rows, vectors).
     """
@@ -59,6 +63,8 @@ class Family:
     tiles: Mapping[int, tuple[tuple[int, int], ...]]
     balance: str = ""
     unit_work: int = 0
+    padding: Literal["used", "unused", "by taps"] = "used"
+    fills_rows: bool = False
     cut: Cut | None = None
 
     @property

@@ -28,4 +28,6 @@ PATTERN_CONV = Family(
     ),
     # 4 x vectors inputs stay in registers for a run, beside sums and weights.
     tiles={32: ((1, 4),), 16: ((1, 2),)},
+    padding="by taps",
+    fills_rows=True,
 )

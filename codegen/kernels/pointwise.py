@@ -20,6 +20,7 @@ UNARY = Family(
         Field("beta", "float", "offset of a gate, or the high end of a clip"),
     ),
     tiles=_ANY,
+    fills_rows=True,
 )
 
 BINARY = Family(
@@ -37,6 +38,7 @@ BINARY = Family(
         Field("alpha", "float", "slope of a leaky relu"),
     ),
     tiles=_ANY,
+    fills_rows=True,
 )
 
 BROADCAST = Family(

@@ -19,7 +19,7 @@ from codegen.kernels.reduce import REDUCE
 from codegen.kernels.resample import RESAMPLE
 from codegen.kernels.softmax import SOFTMAX
 from codegen.kernels.strided_copy import STRIDED_COPY
-from codegen.kernels.windows import GLOBAL_POOL, POOL, REPACK, SPLIT
+from codegen.kernels.windows import CLEAR, GLOBAL_POOL, POOL, REPACK, SPLIT
 from codegen.kernels.winograd import WINOGRAD
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
@@ -49,6 +49,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             RESAMPLE,
             CONV_DIRECT,
             POOL_DIRECT,
+            CLEAR,
         )
     }
 )

@@ -29,6 +29,7 @@ POOL = Family(
         Field("counts_padding", "int", "whether an average divides by padding too"),
     ),
     tiles=_ANY,
+    padding="unused",
 )
 
 GLOBAL_POOL = Family(
@@ -60,6 +61,7 @@ SPLIT = Family(
         Field("width", "int", "columns written; those not taken become zero"),
     ),
     tiles=_ANY,
+    padding="unused",
 )
 """Every second column of planes, a vector at a time: the phases of a convolution of stride 2."""
 
@@ -84,4 +86,22 @@ REPACK = Family(
         Field("fill", "float", "what all others are"),
     ),
     tiles=_ANY,
+    padding="unused",
 )
+
+CLEAR = Family(
+    name="clear",
+    unit="planes",
+    fields=(
+        Field("output", "float *", "first element of the buffer"),
+        Field("guard", "ptrdiff_t", "elements before the first plane"),
+        Field("plane", "ptrdiff_t", "elements between planes"),
+        Field("row", "ptrdiff_t", "elements between rows"),
+        Field("height", "int", "rows of a plane"),
+        Field("width", "int", "elements of a row, which stay as they are"),
+        Field("open_planes", "int", "the first planes, between whose rows no step writes zeros"),
+    ),
+    tiles=_ANY,
+    padding="unused",
+)
+"""Zeros around the rows of planes, where a buffer takes room that others have written."""

@@ -314,8 +314,16 @@ class LoweringContext:
                 note=note,
                 # A part of a value does not lie where the output would.
                 in_place=in_place and not any(item.first for item in reads),
+                reads_padding=self._reads_padding(family),
             )
         )
+
+    def _reads_padding(self, family: str) -> bool:
+        kind = FAMILIES[family].padding
+        if kind != "by taps" or self._node is None or self._node.op != "conv":
+            return kind != "unused"
+        kernel = self.graph.weights[self._node.weights["weight"]].values.shape[2:]
+        return kernel != (1, 1) or any(self._node.integers("padding"))
 
     def finish(self) -> Program:
         """Copy the outputs, one behind the other, and close the program."""

@@ -1,11 +1,19 @@
-"""Places buffers and masks in one arena; buffers whose lifetimes do not meet share room."""
+"""Places buffers and masks in one arena; what is not needed at one time shares room."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from codegen.lowering.layout import LINE_FLOATS, Layout, round_up
-from codegen.lowering.program import Mask, Program
+from codegen.kernels.microkernel import Microkernel
+from codegen.kernels.registry import FAMILIES
+from codegen.lowering.layout import LINE_FLOATS, round_up
+from codegen.lowering.program import Address, Argument, Mask, Program, Step
+from codegen.lowering.slots import Slot, assign_slots
+
+# Padded slots up to this size together (1 MiB) keep room of their own, so that the padding of
+# many small planes is not zeroed again in every run.
+_OWN_ROOM = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -25,69 +33,143 @@ class MemoryPlan:
     scratch: int = 0
 
 
-@dataclass
-class _Slot:
-    key: tuple[int, ...]
-    size: int
-    free_from: int
+def plan_memory(program: Program, lanes: int) -> tuple[Program, MemoryPlan]:
+    """Give every slot an offset, the largest first, each in the tightest gap that is free then.
 
-
-def plan_memory(program: Program, lanes: int) -> MemoryPlan:
-    """Give buffers to slots, first made first placed.
-
-    Padding is zeroed once, when a model is created, and every step leaves zero what is zero in its
-    layout. So planar buffers share a slot only with planes of the same geometry, whose padding
-    falls on the same elements; compact ones share with each other.
+    The arena starts zeroed. A slot with padding that shares room with others starts with a step
+    that zeroes it again; the program comes back with these steps.
     """
-    last = {buffer: index for index, step in enumerate(program.steps) for buffer in step.reads}
-    slots: list[_Slot] = []
-    slot_of: dict[int, int] = {}
-    for index, step in enumerate(program.steps):
-        buffer = step.writes
-        if buffer is None:
-            continue
-        end = max(last.get(buffer, index), index)
-        if buffer in slot_of:
-            slots[slot_of[buffer]].free_from = max(slots[slot_of[buffer]].free_from, end)
-            continue
-        layout = program.buffers[buffer]
-        # An in-place step may take the slot of an operand that ends with it.
-        free_at = index + 1 if step.in_place else index
-        chosen = _choose(slots, _key(layout), layout.size, free_at)
-        slot_of[buffer] = chosen
-        slots[chosen].size = max(slots[chosen].size, layout.size)
-        slots[chosen].free_from = end
-    starts, position = [], 0
-    for slot in slots:
-        starts.append(position)
-        position += round_up(slot.size, LINE_FLOATS)
+    slots = assign_slots(program)
+    offsets, size = _place(slots)
     masks = []
     for mask in program.masks:
         length = round_up(mask.height * mask.row, lanes)
-        masks.append((mask, position, length))
-        position += round_up(length, LINE_FLOATS)
-    offsets = tuple(starts[slot_of[i]] if i in slot_of else 0 for i in range(len(program.buffers)))
-    # Vectors may be read, never written, behind the last buffer.
+        masks.append((mask, size, length))
+        size += round_up(length, LINE_FLOATS)
+    by_buffer = {
+        buffer: offset
+        for slot, offset in zip(slots, offsets, strict=True)
+        for buffer in slot.buffers
+    }
     scratch = max((step.scratch for step in program.steps), default=0)
-    return MemoryPlan(offsets, tuple(masks), position + 4 * LINE_FLOATS, _spaced(scratch))
+    plan = MemoryPlan(
+        tuple(by_buffer.get(index, 0) for index in range(len(program.buffers))),
+        tuple(masks),
+        # Vectors may be read, never written, behind the last buffer.
+        size + 4 * LINE_FLOATS,
+        _spaced(scratch),
+    )
+    return _with_cleared_padding(program, slots, offsets), plan
 
 
-def _choose(slots: list[_Slot], key: tuple[int, ...], size: int, free_at: int) -> int:
-    """The free slot of the geometry whose size fits best, or a new one."""
-    free = [i for i, slot in enumerate(slots) if slot.key == key and slot.free_from < free_at]
-    if not free:
-        slots.append(_Slot(key, size, -1))
-        return len(slots) - 1
-    return min(free, key=lambda i: (max(0, size - slots[i].size), slots[i].size, i))
+def _place(slots: Sequence[Slot]) -> tuple[list[int], int]:
+    """Offsets of slots, and the end of all."""
+    offsets = [0] * len(slots)
+    size, shared = _place_alone(slots, offsets)
+    start = size
+    placed: list[int] = []
+    for index in sorted(shared, key=lambda i: (-slots[i].layout.size, slots[i].start, i)):
+        length = _length(slots[index])
+        taken = sorted(
+            (offsets[other], offsets[other] + _length(slots[other]))
+            for other in placed
+            if slots[other].meets(slots[index])
+        )
+        offsets[index] = _tightest(taken, length, start)
+        placed.append(index)
+        size = max(size, offsets[index] + length)
+    return offsets, size
+
+
+def _place_alone(slots: Sequence[Slot], offsets: list[int]) -> tuple[int, list[int]]:
+    """Place small padded slots one behind the other; returns their end and the other slots."""
+    size = 0
+    shared = []
+    for index in sorted(range(len(slots)), key=lambda i: (slots[i].layout.size, i)):
+        length = _length(slots[index])
+        if slots[index].is_padded and size + length <= _OWN_ROOM:
+            offsets[index] = size
+            size += length
+        else:
+            shared.append(index)
+    return size, shared
+
+
+def _tightest(taken: list[tuple[int, int]], length: int, start: int) -> int:
+    """Offset in the smallest gap between taken ranges that has the length."""
+    best: tuple[int, int] | None = None
+    position = start
+    for begin, end in taken:
+        gap = begin - position
+        if gap >= length and (best is None or gap < best[0]):
+            best = (gap, position)
+        position = max(position, end)
+    return position if best is None else best[1]
+
+
+def _with_cleared_padding(
+    program: Program, slots: Sequence[Slot], offsets: Sequence[int]
+) -> Program:
+    ranges = [(offset, offset + _length(s)) for s, offset in zip(slots, offsets, strict=True)]
+    needing = {buffer for step in program.steps if step.reads_padding for buffer in step.reads}
+    before: dict[int, list[Step]] = {}
+    for index, slot in enumerate(slots):
+        begin, end = ranges[index]
+        shares = any(
+            other != index and ranges[other][0] < end and begin < ranges[other][1]
+            for other in range(len(slots))
+        )
+        if slot.is_padded and shares and not needing.isdisjoint(slot.buffers):
+            before.setdefault(slot.start, []).append(_clear(program, slot))
+    steps = [
+        step
+        for index, original in enumerate(program.steps)
+        for step in (*before.get(index, ()), original)
+    ]
+    return replace(program, steps=tuple(steps))
+
+
+def _clear(program: Program, slot: Slot) -> Step:
+    """The step that zeroes a slot's padding: what lies before, between and behind its rows."""
+    first = program.steps[slot.start]
+    layout = slot.layout
+    buffer = next(b for b in slot.buffers if program.buffers[b] == layout)
+    planes = (layout.size - layout.origin) // layout.plane
+    arguments: dict[str, Argument] = {
+        "output": Address("arena", buffer),
+        "guard": layout.origin,
+        "plane": layout.plane,
+        "row": layout.row,
+        "height": layout.height,
+        "width": layout.width,
+        "open_planes": _open_planes(program, slot),
+    }
+    kernel = first.microkernel
+    return Step(
+        layer=first.layer,
+        microkernel=Microkernel("clear", kernel.isa, kernel.lanes),
+        arguments=tuple((f.name, arguments[f.name]) for f in FAMILIES["clear"].fields),
+        extent=planes,
+        reads=(),
+        writes=buffer,
+        note=f"zero the padding of {planes} planes of {layout.height} x {layout.width}",
+    )
+
+
+def _open_planes(program: Program, slot: Slot) -> int:
+    """Planes that some step writes without the elements between rows, which another reads."""
+    open_buffers = {
+        step.writes for step in program.steps if not FAMILIES[step.microkernel.family].fills_rows
+    } & {buffer for step in program.steps if step.reads_padding for buffer in step.reads}
+    layouts = [program.buffers[b] for b in slot.buffers if b in open_buffers]
+    sizes = [(layout.size - layout.origin) // layout.plane for layout in layouts]
+    return max(sizes, default=0)
+
+
+def _length(slot: Slot) -> int:
+    return round_up(slot.layout.size, LINE_FLOATS)
 
 
 def _spaced(scratch: int) -> int:
     """Scratch of one thread with a gap behind it, so that threads share no line nor a pair."""
     return round_up(scratch, 2 * LINE_FLOATS) + 2 * LINE_FLOATS if scratch else 0
-
-
-def _key(layout: Layout) -> tuple[int, ...]:
-    """What must be equal for two buffers to have their padding at the same places."""
-    if not layout.is_planar:
-        return ()
-    return (layout.height, layout.width, layout.plane, layout.row, layout.origin)

@@ -87,6 +87,7 @@ class Step:
         writes: the arena buffer it writes, or None.
         note: words for the reader of the generated C.
         in_place: whether its output may take the place of an input that ends here.
+        reads_padding: whether it needs zeros around what it reads.
     """
 
     layer: int
@@ -97,6 +98,7 @@ class Step:
     writes: int | None
     note: str
     in_place: bool = False
+    reads_padding: bool = True
 
     def scratch_offsets(self) -> dict[str, int]:
         """First element of each scratch argument behind the start of the thread's room."""

@@ -64,6 +64,7 @@ def plan_threads(program: Program, plan: MemoryPlan, target: Target) -> tuple[St
     reads: list[_Touched] = []
     writes: list[_Touched] = []
     found = []
+    before = ""
     for step, cost in zip(program.steps, cycles, strict=True):
         items, is_cut = _items(step)
         most = max(1, min(MOST_THREADS, items, int(cost / _LEAST_CYCLES)))
@@ -76,6 +77,8 @@ def plan_threads(program: Program, plan: MemoryPlan, target: Target) -> tuple[St
             _Touched(buffer, _span(program, plan, buffer, 0), single)
             for buffer in (() if step.writes is None else (step.writes,))
         ]
+        families = {step.microkernel.family, before}
+        before = step.microkernel.family
         meets = (
             any(_conflict(one, other) for one in read for other in writes)
             or any(_conflict(one, other) for one in written for other in reads)
@@ -83,7 +86,7 @@ def plan_threads(program: Program, plan: MemoryPlan, target: Target) -> tuple[St
                 _conflict(one, other)
                 for one in written
                 for other in writes
-                if one.buffer != other.buffer
+                if one.buffer != other.buffer or "clear" in families
             )
         )
         if meets:

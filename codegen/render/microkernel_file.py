@@ -61,6 +61,7 @@ BODIES: Mapping[str, Callable[[Microkernel], list[str]]] = MappingProxyType(
         "pool": _from_template,
         "global_pool": _from_template,
         "repack": _from_template,
+        "clear": _from_template,
         "split": render_split,
         "strided_copy": _from_template,
         "resample": _from_template,
@@ -72,6 +73,7 @@ BODIES: Mapping[str, Callable[[Microkernel], list[str]]] = MappingProxyType(
 
 _SCALAR = frozenset(
     {
+        "clear",
         "pool",
         "repack",
         "strided_copy",

@@ -15,7 +15,7 @@ from codegen.errors import ToolchainError
 from codegen.targets.registry import TARGETS, portable_target
 from codegen.targets.target import Target
 from codegen.toolchain.command import run_command
-from codegen.toolchain.compiler import Compiler, sanitizer_compiler, zig_compiler
+from codegen.toolchain.compiler import Compiler, Sanitizers, sanitizer_compiler, zig_compiler
 from codegen.toolchain.object_cache import ObjectCache, cache_key
 from codegen.toolchain.runner_sources import runner_sources
 
@@ -48,7 +48,7 @@ class _Workshop:
     target: Target
     cache: ObjectCache
     cache_dir: Path
-    sanitize: bool
+    sanitize: Sanitizers
 
 
 def build(
@@ -57,7 +57,7 @@ def build(
     *,
     compiler: Compiler | None = None,
     cache_dir: Path,
-    sanitize: bool = False,
+    sanitize: Sanitizers = False,
     on_step: Callable[[str], None] | None = None,
 ) -> Binary:
     """Compile and link a bundle together with the runner.
@@ -67,7 +67,8 @@ def build(
         target: What to build for.
         compiler: zig by default; with ``sanitize`` this computer's clang or gcc.
         cache_dir: Folder of objects, programs, logs and zig's own cache; shared by processes.
-        sanitize: Address and undefined-behaviour checks; for this computer's targets only.
+        sanitize: Address and undefined-behaviour checks, or those of threads; for this computer's
+            targets only.
         on_step: Told in words what is being done when it takes time.
 
     Raises:

@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from codegen.errors import ToolchainError
 from codegen.targets.target import Target
@@ -21,11 +22,8 @@ _WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 _NUMERICS = ("-ffp-contract=fast", "-fno-math-errno")
 # Only the C interface is seen from outside of a library, so that models do not meet in one program.
 _LINKAGE = ("-fPIC", "-fvisibility=hidden")
-_SANITIZERS = (
-    "-fsanitize=address,undefined",
-    "-fno-sanitize-recover=all",
-    "-fno-omit-frame-pointer",
-)
+Sanitizers: TypeAlias = bool | Literal["thread"]
+"""True: address and undefined behaviour; the thread sanitizer bears no other beside it."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +41,15 @@ class Compiler:
     argv: tuple[str, ...]
     is_zig: bool = False
 
-    def compile_flags(self, target: Target, *, sanitize: bool = False) -> tuple[str, ...]:
+    def compile_flags(self, target: Target, *, sanitize: Sanitizers = False) -> tuple[str, ...]:
         """Return the flags that turn one C file into an object; no path is among them."""
         cpu = ("-target", target.triple, f"-mcpu={target.cpu}") if self.is_zig else target.cc_flags
         flags = target.flags if self._takes_vector_width else ()
         defines = tuple(f"-D{name}=1" for name in target.defines)
-        mode = ("-O1", "-g", *_SANITIZERS) if sanitize else ("-O3", "-g0")
+        mode = ("-O1", "-g", *_sanitizer_flags(sanitize)) if sanitize else ("-O3", "-g0")
         return (*cpu, *mode, *_WARNINGS, *_NUMERICS, *_LINKAGE, *flags, *defines)
 
-    def link_flags(self, target: Target, *, sanitize: bool = False) -> tuple[str, ...]:
+    def link_flags(self, target: Target, *, sanitize: Sanitizers = False) -> tuple[str, ...]:
         """Return the flags of the link.
 
         zig keeps its C library by processor and by optimisation, so every link of an architecture
@@ -59,13 +57,18 @@ class Compiler:
         of once per processor.
         """
         cpu = ("-target", target.triple) if self.is_zig else ()
-        mode = _SANITIZERS if sanitize else ("-O3", "-s", "-Wl,--build-id=none")
+        mode = _sanitizer_flags(sanitize) if sanitize else ("-O3", "-s", "-Wl,--build-id=none")
         static = ("-static",) if target.libc == "musl" else ()
         return (*cpu, *mode, *static, "-lm", "-lpthread")
 
     @property
     def _takes_vector_width(self) -> bool:
         return self.is_zig or "clang" in self.id or "gcc" in self.id.lower() or "GCC" in self.id
+
+
+def _sanitizer_flags(sanitize: Sanitizers) -> tuple[str, ...]:
+    kinds = "thread" if sanitize == "thread" else "address,undefined"
+    return f"-fsanitize={kinds}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"
 
 
 @cache

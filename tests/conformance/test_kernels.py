@@ -8,15 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from backend.models.zoo import build_model
 from codegen.compiler import generate
 from codegen.ir import Graph, GraphBuilder
 from codegen.ir.ops import ACTIVATIONS, FUNCTIONS, REDUCTIONS
+from codegen.ir.passes import optimize
 from codegen.kernels.registry import FAMILIES
 from codegen.lowering.lower import lower
+from codegen.lowering.memory_plan import plan_memory
 from codegen.schedules.schedule import Schedule
 from codegen.targets.registry import TARGETS, cpu_features, load_target
 from codegen.targets.target import Target
 from codegen.toolchain.build import build
+from codegen.toolchain.compiler import Sanitizers
 from tests.fixtures import compiled_graph
 from tests.fixtures.random_layers import ConvCase, build_graph
 from tests.fixtures.toolchain import toolchain_cache
@@ -205,7 +209,43 @@ def test_every_family_equals_torch_under_sanitizers(compiler: str, tmp_path: Pat
 def test_every_family_is_in_that_graph_or_needs_a_huge_layer() -> None:
     target = load_target("x86_64-avx512")
     used = {step.microkernel.family for step in lower(_every_operation(), target).steps}
-    assert used == FAMILIES.keys() - {"linear_wide"}
+    # Padding is cleared where large buffers share room, which the next test forces.
+    assert used == FAMILIES.keys() - {"linear_wide", "clear"}
+
+
+@pytest.mark.parametrize("sanitize", [True, "thread"])
+def test_buffers_that_all_share_room_hold_what_torch_computes(
+    sanitize: Sanitizers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("codegen.lowering.memory_plan._OWN_ROOM", 0)
+    monkeypatch.setattr("codegen.lowering.thread_plan._LEAST_CYCLES", 1.0)
+    graph = build_model("mobilenet_v2", input_shape=(3, 32, 32), classes=5, width=0.25)
+    inputs = compiled_graph.random_inputs(graph)
+    for target in _runnable()[:1]:
+        program, _ = plan_memory(lower(optimize(graph), target), target.vector_floats)
+        cleared = [step for step in program.steps if step.microkernel.family == "clear"]
+        assert len(cleared) > 5
+        got = compiled_graph.run_compiled(
+            graph, target, inputs, tmp_path, sanitize=sanitize, threads=4, repeat=3
+        )
+        wanted = compiled_graph.run_torch(graph, inputs)
+        assert compiled_graph.relative_error(got[0], wanted[0]) <= 1e-5
+
+
+def test_every_family_runs_without_data_races(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every step is shared, however small, and compared too: a lost part shows in the numbers."""
+    monkeypatch.setattr("codegen.lowering.thread_plan._LEAST_CYCLES", 1.0)
+    graph = _every_operation()
+    inputs = compiled_graph.random_inputs(graph)
+    wanted = compiled_graph.run_torch(graph, inputs)
+    for target in _runnable()[:1]:
+        got = compiled_graph.run_compiled(
+            graph, target, inputs, tmp_path, sanitize="thread", threads=3, repeat=3
+        )
+        for name, one, other in zip(graph.outputs, got, wanted, strict=True):
+            assert compiled_graph.relative_error(one, other) <= 1e-4, name
 
 
 def test_layers_with_more_inputs_than_16_bits_count_take_the_wide_indices(tmp_path: Path) -> None:

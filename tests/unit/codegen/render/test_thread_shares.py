@@ -27,7 +27,7 @@ def test_scratch_of_a_step_lies_on_lines_of_each_thread_alone() -> None:
     program = replace(
         program, steps=tuple(held if s is step else replace(s) for s in program.steps)
     )
-    plan = plan_memory(program, 8)
+    program, plan = plan_memory(program, 8)
     assert held.scratch == 32 + 16
     assert plan.scratch % 32 == 0
     assert plan.scratch >= held.scratch + 16
@@ -66,7 +66,7 @@ def test_maps_of_one_vector_are_shared_by_groups_of_filters(tmp_path: Path) -> N
     builder.add("conv", x, name="y", weights=keys, padding=(1, 1, 1, 1), activation="relu")
     graph = builder.build("y")
     program = lower(graph, host_target())
-    plan = plan_memory(program, host_target().vector_floats)
+    program, plan = plan_memory(program, host_target().vector_floats)
     shared = plan_threads(program, plan, host_target())
     assert any(item.is_cut and item.most > 1 for item in shared)
     inputs = random_inputs(graph)
