@@ -14,6 +14,7 @@ import numpy as np
 
 from backend.config.search_file import ConfigError, SpaceConfig
 from backend.sparsity.candidate import Candidate, LayerChoice
+from backend.sparsity.prune import prunable_layers
 from backend.sparsity.schemes import SCHEMES
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
@@ -95,8 +96,8 @@ def _searched_nodes(graph: Graph) -> list[Node]:
     inputs = {name for name, _ in graph.inputs}
     return [
         node
-        for node in graph.nodes
-        if node.op == "conv" and not inputs.intersection(node.inputs) and "weight" in node.weights
+        for node in prunable_layers(graph)
+        if node.op == "conv" and not inputs.intersection(node.inputs)
     ]
 
 

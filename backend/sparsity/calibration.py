@@ -66,7 +66,7 @@ def calibrate(graph: Graph, images: Tensor, seed: int = 0) -> Calibration:
     for node in run.nodes():
         if before is not None and before.name in wanted:
             _keep_target(run.values[before.name], before, positions, targets)
-        if node.op == "conv":
+        if node.op == "conv" and node.name in wanted:
             columns = prod(run.weights[node.weights["weight"]].shape[1:])
             positions[node.name] = _draw_positions(len(images), node, columns, generator)
         before = node

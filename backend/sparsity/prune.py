@@ -31,14 +31,19 @@ class PrunedLayer:
 
 
 def prunable_layers(graph: Graph) -> tuple[Node, ...]:
-    """Convolutions and fully connected layers, in topological order."""
-    return tuple(n for n in graph.nodes if n.op in PRUNABLE_OPS and "weight" in n.weights)
+    """Convolutions of pictures and fully connected layers, in topological order."""
+    return tuple(n for n in graph.nodes if _is_prunable(n) and "weight" in n.weights)
+
+
+def _is_prunable(node: Node) -> bool:
+    """Whether schemes know the layer's weights: filters of rows or volumes stay dense."""
+    return node.op in PRUNABLE_OPS and (node.op != "conv" or len(node.type.shape) == 4)
 
 
 def legal_schemes(graph: Graph, node: Node) -> tuple[str, ...]:
     """Names of the schemes that can prune a layer."""
     weight = graph.weight(node, "weight")
-    if weight is None or node.op not in PRUNABLE_OPS:
+    if weight is None or not _is_prunable(node):
         return ("dense",)
     shape = weight.values.shape
     return tuple(name for name, scheme in SCHEMES.items() if scheme.legal(node, shape) is None)

@@ -84,6 +84,34 @@ def batch_norms() -> Graph:
     return randomised(b.build(z, kept))
 
 
+def transposed() -> Graph:
+    """Transposed convolutions alone, before norms and activations, grouped, of rows; pads."""
+    b = GraphBuilder("transposed", seed=3)
+    x = b.input((1, 4, 5, 6))
+    rows = b.input((1, 3, 9), "rows")
+    random = np.random.default_rng(4)
+
+    def up(source: str, name: str, *shape: int, **attrs: object) -> str:
+        groups = attrs.get("groups", 1)
+        keys = {
+            "weight": b.weight(f"{name}.weight", random.standard_normal(shape)),
+            "bias": b.weight(f"{name}.bias", random.standard_normal(shape[1] * groups)),
+        }
+        return b.add("conv_transpose", source, name=name, weights=keys, **attrs)  # type: ignore[arg-type]
+
+    y = up(x, "up1", 4, 3, 3, 3, groups=2, stride=(2, 2), padding=(1, 1, 1, 1))
+    y = b.add("relu", b.batch_norm(y, name="bn1"), name="act1")
+    y = up(y, "up2", 6, 2, 4, 2, stride=(1, 3), dilation=(2, 1), output_padding=(0, 1))
+    z = up(y, "up3", 2, 2, 1, 1)
+    w = up(rows, "up4", 3, 2, 4, stride=(2,), dilation=(1,), padding=(1, 0), output_padding=(0,))
+    y = b.add("pad", y, name="pad1", padding=(0, 1, 2, 0))
+    y = b.add("pad", y, name="pad2", padding=(1, 0, 0, 0))
+    y = b.conv(y, 3, 3, name="conv1", stride=2)
+    kept = b.add("pad", y, name="pad3", padding=(1, 1, 1, 1), value=0.5)
+    y = b.conv(kept, 3, 3, name="conv2")
+    return randomised(b.build(y, z, b.add("tanh", w, name="act4")))
+
+
 def identities() -> Graph:
     """Nodes that do nothing, in chains and as output; and some that do something."""
     big = float(np.finfo(np.float32).max)
@@ -140,6 +168,7 @@ CASES = (
     Case("residuals", residuals),
     Case("batch_norms", batch_norms),
     Case("identities", identities),
+    Case("transposed", transposed),
     Case("constants", constants),
     Case("gelus", gelus),
     *(zoo_case(name) for name in MODELS if not name.startswith("vgg16")),

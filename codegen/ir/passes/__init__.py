@@ -7,6 +7,7 @@ from collections.abc import Callable
 from codegen.ir.graph import Graph
 from codegen.ir.passes.fold_batch_norm import fold_batch_norm
 from codegen.ir.passes.fold_constants import fold_constants
+from codegen.ir.passes.fold_padding import fold_padding
 from codegen.ir.passes.fuse_activation import fuse_activation
 from codegen.ir.passes.fuse_add import fuse_add
 from codegen.ir.passes.fuse_gelu import fuse_gelu
@@ -21,6 +22,7 @@ Pass = Callable[[Graph], Graph]
 INFERENCE_PASSES: tuple[Pass, ...] = (
     remove_identities,
     fold_constants,
+    fold_padding,
     fold_batch_norm,
     fuse_gelu,
     fuse_add,
