@@ -65,6 +65,8 @@ def fold(node: OnnxNode, budget: Budget) -> Constant | None:
     """
     if node.op == "Shape":
         return _shape(node)
+    if node.op == "Size" and node.inputs and isinstance(node.inputs[0], Flow):
+        return Constant(np.array(node.inputs[0].type.elements, dtype=np.int64))
     if node.op == "Constant":
         return _constant(node)
     if any(isinstance(value, Flow) for value in node.inputs):

@@ -53,7 +53,7 @@ def read_model(source: Path | bytes) -> onnx.ModelProto:
         msg = "this ONNX file is cut off or damaged; copy or export it again"
         raise ImportRefusedError(msg) from None
     _check_versions(model)
-    _check_counts(model)
+    check_graph(model.graph)
     return model
 
 
@@ -93,8 +93,12 @@ def opset_of(model: onnx.ModelProto) -> int:
     return max(versions, default=1)
 
 
-def _check_counts(model: onnx.ModelProto) -> None:
-    graph = model.graph
+def check_graph(graph: onnx.GraphProto) -> None:
+    """Check counts, shapes and places of what a graph itself holds.
+
+    Raises:
+        ImportRefusedError: there is too much, or some of it lies elsewhere.
+    """
     if len(graph.node) > MAX_NODES:
         msg = f"the model has {len(graph.node)} nodes, the limit is {MAX_NODES}"
         raise ImportRefusedError(msg)
@@ -124,7 +128,7 @@ def _check_counts(model: onnx.ModelProto) -> None:
 
 
 def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    """Stored tensors of the graph itself; nodes with subgraphs are refused later, by name."""
+    """Stored tensors of the graph itself; graphs of its nodes are checked when they are read."""
     yield from graph.initializer
     for node in graph.node:
         for attribute in node.attribute:

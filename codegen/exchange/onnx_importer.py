@@ -17,7 +17,7 @@ from codegen.exchange import onnx_resize as resizing
 from codegen.exchange import onnx_shapes as shapes
 from codegen.exchange import onnx_windows as windows
 from codegen.exchange.onnx_constants import Budget, fold
-from codegen.exchange.onnx_file import opset_of, read_model
+from codegen.exchange.onnx_file import check_graph, opset_of, read_model
 from codegen.exchange.onnx_hints import CUSTOM_DOMAIN, SECOND_OUTPUT, SUBGRAPH, hint_for
 from codegen.exchange.onnx_node import (
     Constant,
@@ -177,12 +177,16 @@ class _Walk:
         self.lost: set[str] = set()
         self._opset = opset_of(model)
         self._budget = Budget()
-        self._stored = {str(tensor.name): tensor for tensor in model.graph.initializer}
-        self._readers = Counter(name for node in model.graph.node for name in node.input)
-        self._readers.update(value.name for value in model.graph.output)
+        self._stored: dict[str, onnx.TensorProto] = {}
+        self._readers: Counter[str] = Counter()
+        self._enter(model.graph)
 
     def take(self, proto: onnx.NodeProto) -> None:
         """Convert one node, or note why not; what depends on a lost value is lost silently."""
+        branch = self._known_branch(proto)
+        if branch is not None:
+            self._take_branch(proto, branch)
+            return
         try:
             found = self._value_of(proto)
             values = found if isinstance(found, tuple) else (found,)
@@ -203,6 +207,39 @@ class _Walk:
         made = {n: v for n, v in zip(names, values, strict=False) if v is not None and n}
         self.values.update(made)
         self.lost.update(name for name in names if name not in made)
+
+    def _enter(self, graph: onnx.GraphProto) -> None:
+        """Note what a graph stores and reads."""
+        self._stored.update({str(tensor.name): tensor for tensor in graph.initializer})
+        self._readers.update(name for node in graph.node for name in node.input)
+        self._readers.update(value.name for value in graph.output)
+
+    def _known_branch(self, proto: onnx.NodeProto) -> onnx.GraphProto | None:
+        """The branch of an If whose condition is known at import: exporters write such of sizes."""
+        if proto.op_type != "If" or proto.domain not in {"", "ai.onnx"} or len(proto.input) != 1:
+            return None
+        condition = self.values.get(str(proto.input[0]))
+        if not isinstance(condition, Constant) or condition.array.size != 1:
+            return None
+        name = "then_branch" if condition.array.reshape(-1)[0] else "else_branch"
+        return next((a.g for a in proto.attribute if a.name == name and a.HasField("g")), None)
+
+    def _take_branch(self, proto: onnx.NodeProto, branch: onnx.GraphProto) -> None:
+        """Convert the nodes of a branch in place of its node."""
+        check_graph(branch)
+        self._enter(branch)
+        for inner in branch.node:
+            self.take(inner)
+        for name, output in zip(proto.output, branch.output, strict=False):
+            try:
+                value = self._lookup(str(output.name))
+            except NodeRefusedError as error:
+                self._refuse(proto, str(error))
+                return
+            if value is None or name in self.values:
+                self.lost.add(str(name))
+            else:
+                self.values[str(name)] = value
 
     def _check_outputs(self, proto: onnx.NodeProto, made: int) -> None:
         """Refuse a node of which somebody reads an output that is not made."""

@@ -313,6 +313,36 @@ def test_a_bias_shared_with_another_reader_stays_an_addition() -> None:
     assert_equal_to_onnxruntime(data, graph, 2)
 
 
+def branching(condition: list[onnx.NodeProto]) -> bytes:
+    """A model that takes relu or tanh by a value `c`, as torch writes `if x.numel() == 0`."""
+    branches = {
+        f"{word}_branch": helper.make_graph(
+            [helper.make_node(op, ["x"], [op])], word, [], [helper.make_empty_tensor_value_info(op)]
+        )
+        for word, op in (("then", "Relu"), ("else", "Tanh"))
+    }
+    nodes = [*condition, helper.make_node("If", ["c"], ["b"], name="branch", **branches)]
+    return model([*nodes, helper.make_node("Abs", ["b"], ["y"])]).SerializeToString()
+
+
+def test_a_branch_whose_condition_is_known_is_taken() -> None:
+    known = [
+        helper.make_node("Size", ["x"], ["s"]),
+        helper.make_node("Constant", [], ["z"], value_int=0),
+        helper.make_node("Equal", ["s", "z"], ["c"]),
+    ]
+    data = branching(known)
+    graph = import_onnx(data, name="m")
+    assert [node.op for node in graph.nodes] == ["tanh", "abs"]
+    assert_equal_to_onnxruntime(data, graph)
+
+
+def test_a_branch_that_depends_on_the_picture_is_refused_by_name() -> None:
+    words = refusal(branching([helper.make_node("Sign", ["x"], ["c"])]))
+    assert "'If' at 'branch'" in words
+    assert "data-dependent branches" in words
+
+
 def test_nodes_the_output_does_not_need_are_left_out() -> None:
     nodes = [
         helper.make_node("Relu", ["x"], ["unused"]),
