@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from codegen.kernels.blocked import BLOCKED_CONV, BLOCKED_DEPTHWISE, INTERLEAVE
 from codegen.kernels.depthwise_conv import DEPTHWISE_CONV
 from codegen.kernels.depthwise_rows import DEPTHWISE_ROWS
 from codegen.kernels.direct import CONV_DIRECT, POOL_DIRECT
@@ -45,6 +46,9 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             GLOBAL_POOL,
             REPACK,
             SPLIT,
+            BLOCKED_CONV,
+            BLOCKED_DEPTHWISE,
+            INTERLEAVE,
             STRIDED_COPY,
             RESAMPLE,
             CONV_DIRECT,

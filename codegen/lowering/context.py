@@ -15,9 +15,9 @@ from codegen.ir.macs import dense_macs, nonzero_macs
 from codegen.ir.node import Node
 from codegen.kernels.microkernel import Microkernel
 from codegen.kernels.registry import FAMILIES
-from codegen.lowering.layout import LINE_FLOATS, Layout, Spacing, compact, planar
+from codegen.lowering.layout import LINE_FLOATS, Kind, Layout, Spacing, blocked, compact, planar
 from codegen.lowering.program import Address, Argument, Layer, Packed, Program, Step, Storage
-from codegen.lowering.sections import plan_spacing
+from codegen.lowering.sections import plan_pixel_spacing, plan_spacing
 from codegen.lowering.strided_copy import copy_axes
 from codegen.lowering.view import View, common_shape, planes_of, row_major, storage_of, view_of
 from codegen.schedules.schedule import Schedule
@@ -41,6 +41,9 @@ class LoweringContext:
         self._wanted = dict(schedules or {})
         self.target = target
         self.spacing: Mapping[str, Spacing] = plan_spacing(graph)
+        self._pixel_spacing = plan_pixel_spacing(graph)
+        self._kinds: Mapping[str, Kind] = {}
+        self._blocked: dict[str, Storage] = {}
         self._blob = blob or Blob()
         self._buffers: list[Layout] = []
         self._steps: list[Step] = []
@@ -86,8 +89,41 @@ class LoweringContext:
         """Shape of a value."""
         return self.graph.type_of(name).shape
 
+    def follow(self, kinds: Mapping[str, Kind]) -> None:
+        """Tell how the value of each node shall lie; those not named lie planar."""
+        self._kinds = kinds
+
+    def kind(self, node: Node) -> Kind:
+        """How the node's value shall lie."""
+        return self._kinds.get(node.name, "planar")
+
+    def is_blocked(self, name: str) -> bool:
+        """Whether a value lies in blocks of channels, there alone or there too."""
+        return name in self._blocked
+
+    def blocked(self, name: str) -> Storage:
+        """A picture in blocks of channels."""
+        if name not in self._blocked:
+            source = self.planar(name, self.spacing[name])
+            self._blocked[name] = self.buffer(self.blocked_layout(name))
+            self._convert(source, self._blocked[name])
+        return self._blocked[name]
+
+    def blocked_layout(self, name: str) -> Layout:
+        """How a picture lies in blocks of channels."""
+        _, channels, height, width = self.shape(name)
+        return blocked(channels, height, width, self._pixel_spacing[name], self.lanes)
+
+    def _unblock(self, name: str) -> None:
+        """Copy a value that lies in blocks alone to padded planes."""
+        if name in self._blocked and name not in self._values:
+            layout = planar(*planes_of(self.shape(name)), self.spacing[name])
+            self._values[name] = self.buffer(layout)
+            self._convert(self._blocked[name], self._values[name])
+
     def value(self, name: str) -> Storage:
-        """Where a value lies; a view of other values is copied to a place of its own."""
+        """Where a value lies in planes or without gaps; a view is copied to a place of its own."""
+        self._unblock(name)
         if name not in self._values:
             shape = self.shape(name)
             if name in self.spacing and shape[2] * shape[3] > 1:
@@ -99,12 +135,14 @@ class LoweringContext:
     def view(self, name: str) -> View:
         """A value by its own axes, copied only where no view can have these axes."""
         shape = self.shape(name)
+        self._unblock(name)
         if name in self._values:
             return view_of(self._values[name], shape)
         return self._views[name].reshaped(shape) or view_of(self.flat(name), shape)
 
     def raw_view(self, name: str) -> View:
         """A value in the order of its elements; a view may still have other axes."""
+        self._unblock(name)
         if name in self._values:
             return view_of(self._values[name], self.shape(name))
         return self._views[name]
@@ -119,7 +157,7 @@ class LoweringContext:
 
     def define(self, name: str, storage: Storage) -> None:
         """Tell where the value of the current node lies."""
-        self._values[name] = storage
+        (self._blocked if storage.layout.is_blocked else self._values)[name] = storage
         if self._open_layer is not None:
             self._layer_of[name] = self._open_layer
 
@@ -141,6 +179,7 @@ class LoweringContext:
 
     def planar(self, name: str, spacing: Spacing) -> Storage:
         """A value of four axes as padded planes of that spacing."""
+        self._unblock(name)
         layout = planar(*planes_of(self.shape(name)), spacing)
         held = self._values.get(name)
         if held is not None and held.layout == layout:
@@ -156,6 +195,7 @@ class LoweringContext:
 
     def flat(self, name: str) -> Storage:
         """A value without gaps, in the arena or the blob, where whole vectors may be read."""
+        self._unblock(name)
         held = self._values.get(name)
         if held is not None and held.is_flat:
             return held
@@ -167,6 +207,31 @@ class LoweringContext:
             else:
                 self.copy(held, self._copies[key], "without gaps")
         return self._copies[key]
+
+    def _convert(self, source: Storage, target: Storage) -> None:
+        """Copy between padded planes of single channels and of blocks of channels."""
+        to_blocks = target.layout.is_blocked
+        single, several = (source, target) if to_blocks else (target, source)
+        channels, height, width = single.layout.channels, single.layout.height, single.layout.width
+        self.emit(
+            "interleave",
+            {
+                "input": address(source),
+                "output": address(target),
+                "plane": single.layout.plane,
+                "row": single.layout.row,
+                "block_plane": several.layout.plane,
+                "block_row": several.layout.row,
+                "channels": channels,
+                "height": height,
+                "width": width,
+            },
+            extent=several.layout.planes,
+            reads=(source,),
+            writes=target,
+            note=f"{channels} planes of {height} x {width} {'to' if to_blocks else 'from'} blocks",
+            variant=() if to_blocks else ("back",),
+        )
 
     def _settle(self, name: str, target: Storage) -> None:
         """Copy a view to a place of its own."""
@@ -332,6 +397,7 @@ class LoweringContext:
             self._node, self._open_layer = None, self._layer_of.get(name)
             shape = self.shape(name)
             target = Storage("output", offset, compact(*planes_of(shape)))
+            self._unblock(name)
             if name in self._values:
                 self.copy(self._values[name], target, "to the output")
             else:
@@ -353,7 +419,8 @@ class LoweringContext:
                 layer = Layer("output", "output", "none", 0, 0)
             else:
                 macs = dense_macs(self.graph, node)
-                layer = Layer(node.name, node.op, "none", macs, nonzero_macs(self.graph, node))
+                nonzero = nonzero_macs(self.graph, node)
+                layer = Layer(node.name, node.op, "none", macs, nonzero, layout=self.kind(node))
                 self._layer_of[node.name] = len(self._layers)
             self._layers.append(layer)
             self._open_layer = len(self._layers) - 1

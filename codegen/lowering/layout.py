@@ -1,8 +1,12 @@
-"""Where the elements of a value lie: flat and padded planes, or without any gap."""
+"""Where the elements of a value lie: padded planes, blocks of channels, or without any gap."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Kind: TypeAlias = Literal["planar", "blocked"]
+"""How a picture lies. Values without a picture count as planar: they lie without gaps."""
 
 LINE_FLOATS = 16
 """f32 values in a 64-byte cache line; also the widest vector of any target."""
@@ -16,6 +20,11 @@ class Layout:
     its left padding, and at least `origin` zeros before, between and behind planes. So a
     convolution tap (c, dy, dx) is one constant offset from the flat position `y * row + x`.
     A compact layout has no gap; its size is rounded up to whole cache lines.
+
+    A blocked layout (NCHW16c and its kin) keeps `block` channels of a pixel side by side:
+    (c, y, x) lies at `origin + c // block * plane + y * row + x * block + c % block`. Its rows end
+    in zero pixels as those of planes do. Where channels do not fill the last block, the lanes left
+    over hold anything.
     """
 
     channels: int
@@ -25,11 +34,27 @@ class Layout:
     row: int
     origin: int
     size: int
+    block: int = 1
 
     @property
     def is_planar(self) -> bool:
-        """Whether padding surrounds the planes."""
-        return self.origin > 0
+        """Whether padding surrounds planes of one channel each."""
+        return self.origin > 0 and self.block == 1
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether several channels of a pixel lie side by side."""
+        return self.block > 1
+
+    @property
+    def is_padded(self) -> bool:
+        """Whether some reader may need zeros around its rows."""
+        return self.origin > 0 or self.row > self.width * self.block
+
+    @property
+    def planes(self) -> int:
+        """Planes of one channel, or of one block of channels."""
+        return -(-self.channels // self.block)
 
     @property
     def positions(self) -> int:
@@ -43,7 +68,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Spacing:
-    """Row stride and guard zeros that all planes of a section share."""
+    """Row stride and guard zeros, in pixels, that all planes of a section share."""
 
     row: int
     guard: int
@@ -83,6 +108,12 @@ class Margins:
         )
 
     @property
+    def exact(self) -> Spacing:
+        """Row stride and guard for readers that touch pixels inside their rows alone."""
+        above = self.top * self.row + self.left
+        return Spacing(self.row, max(above, self.bottom * self.row + self.reach))
+
+    @property
     def spacing(self) -> Spacing:
         """Row stride and guard; a tile may run over the last row by less than one line."""
         above = self.top * self.row + self.left
@@ -101,6 +132,17 @@ def planar(channels: int, height: int, width: int, spacing: Spacing) -> Layout:
         plane += LINE_FLOATS
     size = round_up(channels * plane + spacing.guard, LINE_FLOATS)
     return Layout(channels, height, width, plane, spacing.row, spacing.guard, size)
+
+
+def blocked(channels: int, height: int, width: int, spacing: Spacing, lanes: int) -> Layout:
+    """Padded planes of blocks of channels; their distance is an odd number of cache lines too."""
+    guard = round_up(spacing.guard * lanes, LINE_FLOATS)
+    row = spacing.row * lanes
+    plane = round_up(height * row, LINE_FLOATS) + guard
+    if plane // LINE_FLOATS % 2 == 0:
+        plane += LINE_FLOATS
+    size = -(-channels // lanes) * plane + guard
+    return Layout(channels, height, width, plane, row, guard, size, lanes)
 
 
 def compact(channels: int, height: int, width: int) -> Layout:

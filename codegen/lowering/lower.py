@@ -10,6 +10,7 @@ from codegen.ir.graph import Graph
 from codegen.ir.node import Node
 from codegen.ir.ops import ACTIVATIONS, BINARY, FUNCTIONS, REDUCTIONS
 from codegen.lowering.context import LoweringContext
+from codegen.lowering.layout_plan import plan_layouts
 from codegen.lowering.lower_algebra import lower_matmul, lower_reduce, lower_softmax
 from codegen.lowering.lower_conv import lower_conv
 from codegen.lowering.lower_linear import lower_linear
@@ -38,7 +39,6 @@ from codegen.targets.target import Target
 
 LOWERINGS: Mapping[str, Callable[[LoweringContext, Node], None]] = MappingProxyType(
     {
-        "conv": lower_conv,
         "linear": lower_linear,
         "batch_norm": lower_batch_norm,
         **dict.fromkeys(BINARY, lower_binary),
@@ -88,7 +88,12 @@ def lower(
         is_exact: forbids strategies that round more than a plain sum of products does.
     """
     context = LoweringContext(graph, target, schedules, blob, is_exact=is_exact)
+    plan = plan_layouts(context)
+    context.follow(plan.kinds)
     for node in graph.nodes:
         context.begin(node)
-        LOWERINGS[node.op](context, node)
+        if node.op == "conv":
+            lower_conv(context, node, plan.convs.get(node.name))
+        else:
+            LOWERINGS[node.op](context, node)
     return context.finish()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, product
 
 import numpy as np
@@ -58,6 +58,9 @@ def lower_concat(context: LoweringContext, node: Node) -> None:
     shape = node.type.shape
     axis = axis_of(node.attrs, len(shape))
     output = own_place(context, node)
+    if output.layout.is_blocked:
+        _join_blocks(context, node, output)
+        return
     first = 0
     for name in node.inputs:
         sizes = context.shape(name)
@@ -65,6 +68,25 @@ def lower_concat(context: LoweringContext, node: Node) -> None:
         context.move(context.raw_view(name), place, "into the joined value")
         first += sizes[axis]
     context.define(node.name, output)
+
+
+def _join_blocks(context: LoweringContext, node: Node, output: Storage) -> None:
+    """Copy whole blocks of channels."""
+    first = 0
+    for name in node.inputs:
+        held = _as_planes(context.blocked(name))
+        place = _as_planes(replace(output, first=first))
+        context.copy(held, place, "into the joined value")
+        first += held.layout.channels * output.layout.plane
+    context.define(node.name, output)
+
+
+def _as_planes(storage: Storage) -> Storage:
+    """Blocks of channels seen as planes whose columns are the lanes."""
+    layout = storage.layout
+    width = layout.width * layout.block
+    seen = replace(layout, channels=layout.planes, width=width, block=1)
+    return replace(storage, layout=seen)
 
 
 def lower_pad(context: LoweringContext, node: Node) -> None:
@@ -134,6 +156,8 @@ def _runs(origins: list[int]) -> list[_Run]:
 def own_place(context: LoweringContext, node: Node) -> Storage:
     """Room for a node's value: padded planes for a picture, else without gaps."""
     shape = node.type.shape
+    if context.kind(node) == "blocked":
+        return context.buffer(context.blocked_layout(node.name))
     if is_picture(node.type) and shape[2] * shape[3] > 1:
         return context.buffer(planar(*planes_of(shape), context.spacing[node.name]))
     return context.buffer(natural_layout(shape))

@@ -46,7 +46,7 @@ def _emit_unary(
     is_masked: bool,
 ) -> None:
     output = context.buffer(source.layout)
-    is_masked = is_masked and source.layout.is_planar
+    is_masked = is_masked and _has_planes(source.layout)
     context.emit(
         "unary",
         {
@@ -90,6 +90,8 @@ def lower_binary(context: LoweringContext, node: Node) -> None:
         return
     sources = [source_of(context, node, node.inputs[full]), context.flat(node.inputs[small])]
     step = 1 if math.prod(shapes[small]) > 1 else 0
+    if sources[0].layout.is_blocked:
+        step, words = context.lanes, (*words, "blocked")
     _emit_binary(context, node, sources, [_stride(sources[0].layout), step], words)
 
 
@@ -102,7 +104,7 @@ def _emit_binary(
 ) -> None:
     layout = sources[0].layout
     output = context.buffer(layout)
-    is_masked = layout.is_planar and ("channel" in words or node.op in _BREAKS_ZERO)
+    is_masked = _has_planes(layout) and ("channel" in words or node.op in _BREAKS_ZERO)
     attrs = node.attrs
     context.emit(
         "binary",
@@ -204,6 +206,8 @@ def broadcast_axes(
 
 def source_of(context: LoweringContext, node: Node, name: str) -> Storage:
     """An operand in the layout of the node's section."""
+    if context.kind(node) == "blocked":
+        return context.blocked(name)
     if has_picture(node.type.shape):
         return context.planar(name, context.spacing[node.name])
     return context.flat(name)
@@ -221,11 +225,15 @@ def _is_per_channel(shape: tuple[int, ...], full: tuple[int, ...]) -> bool:
 
 def mask_of(layout: Layout) -> Mask:
     """The mask of padded planes."""
-    return Mask(layout.height, layout.width, layout.row)
+    return Mask(layout.height, layout.width * layout.block, layout.row)
+
+
+def _has_planes(layout: Layout) -> bool:
+    return layout.is_planar or layout.is_blocked
 
 
 def _stride(layout: Layout) -> int:
-    return layout.plane if layout.is_planar else 0
+    return layout.plane if _has_planes(layout) else 0
 
 
 def _planes(layout: Layout, names: tuple[str, ...]) -> dict[str, Argument]:
@@ -233,10 +241,10 @@ def _planes(layout: Layout, names: tuple[str, ...]) -> dict[str, Argument]:
 
 
 def _vectors(layout: Layout, lanes: int) -> int:
-    if layout.is_planar:
+    if _has_planes(layout):
         return layout.vectors(lanes)
     return -(-layout.channels * layout.plane // lanes)
 
 
 def _extent(layout: Layout) -> int:
-    return layout.channels if layout.is_planar else 1
+    return layout.planes if _has_planes(layout) else 1

@@ -15,7 +15,8 @@ def lower_pool(context: LoweringContext, node: Node) -> None:
     if not is_plain or not is_picture(node.type):
         lower_pool_direct(context, node)
         return
-    source = context.value(node.inputs[0])
+    is_blocked = context.kind(node) == "blocked"
+    source = context.blocked(node.inputs[0]) if is_blocked else context.value(node.inputs[0])
     output = own_place(context, node)
     kernel, stride, padding = (node.integers(k) for k in ("kernel", "stride", "padding"))
     counts = node.op == "average_pool" and bool(node.attrs["count_include_pad"])
@@ -42,11 +43,11 @@ def lower_pool(context: LoweringContext, node: Node) -> None:
             "right": padding[3],
             "counts_padding": int(counts),
         },
-        extent=source.layout.channels,
+        extent=source.layout.planes,
         reads=(source,),
         writes=output,
         note=f"{node.op.replace('_', ' ')} of {kernel[0]} x {kernel[1]}",
-        variant=("max" if node.op == "max_pool" else "average",),
+        variant=("max" if node.op == "max_pool" else "average", *(("blocked",) * is_blocked)),
     )
     context.define(node.name, output)
 
@@ -61,7 +62,8 @@ def lower_global_pool(context: LoweringContext, node: Node) -> None:
     if not is_picture(node.type):
         lower_pool_direct(context, node)
         return
-    source = context.planar(name, context.spacing[name])
+    is_blocked = context.is_blocked(name)
+    source = context.blocked(name) if is_blocked else context.planar(name, context.spacing[name])
     output = context.buffer(natural_layout(node.type.shape))
     context.emit(
         "global_pool",
@@ -72,9 +74,10 @@ def lower_global_pool(context: LoweringContext, node: Node) -> None:
             "vectors": source.layout.vectors(context.lanes),
             "scale": 1.0 / (shape[2] * shape[3]),
         },
-        extent=shape[1],
+        extent=source.layout.planes,
         reads=(source,),
         writes=output,
         note=f"average of {shape[1]} planes",
+        variant=("blocked",) if is_blocked else (),
     )
     context.define(node.name, output)

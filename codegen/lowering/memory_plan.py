@@ -141,7 +141,7 @@ def _clear(program: Program, slot: Slot) -> Step:
         "plane": layout.plane,
         "row": layout.row,
         "height": layout.height,
-        "width": layout.width,
+        "width": layout.width * layout.block,
         "open_planes": _open_planes(program, slot),
     }
     kernel = first.microkernel

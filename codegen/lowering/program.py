@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from codegen.kernels.microkernel import Microkernel
-from codegen.lowering.layout import LINE_FLOATS, Layout, round_up
+from codegen.lowering.layout import LINE_FLOATS, Kind, Layout, round_up
 from codegen.schedules.schedule import Schedule
 
 Space: TypeAlias = Literal["arena", "weights", "input", "output"]
@@ -130,6 +130,7 @@ class Layer:
     nonzero_macs: int
     schedule: Schedule | None = None
     transformed_bytes: int = 0
+    layout: Kind = "planar"
 
 
 @dataclass(frozen=True)

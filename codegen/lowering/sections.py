@@ -9,7 +9,7 @@ from codegen.ir.node import Node
 from codegen.ir.ops import ACTIVATIONS, BINARY, FUNCTIONS
 from codegen.kernels.depthwise_rows import fits_depthwise_rows
 from codegen.lowering.layout import Margins, Spacing
-from codegen.lowering.taps import conv_taps, strided_margins
+from codegen.lowering.taps import conv_taps, direct_margins, strided_margins
 
 _POINTWISE = frozenset({*ACTIVATIONS, *FUNCTIONS, "clip", "batch_norm", "identity", "dropout"})
 
@@ -21,6 +21,20 @@ def plan_spacing(graph: Graph) -> Mapping[str, Spacing]:
     spacing serves the neediest reader, so inside a section nothing is ever copied. A strided
     convolution reads phase planes that lie as its output does, or its input as it lies.
     """
+    return {name: margins.spacing for name, margins in _join(graph, by_pixel=False).items()}
+
+
+def plan_pixel_spacing(graph: Graph) -> Mapping[str, Spacing]:
+    """The same for blocks of channels.
+
+    There a convolution walks rows of its output and of its input, each with a stride of its own:
+    it joins no section, reads strided inputs as they lie, and never touches a pixel beyond its
+    padding.
+    """
+    return {name: margins.exact for name, margins in _join(graph, by_pixel=True).items()}
+
+
+def _join(graph: Graph, *, by_pixel: bool) -> dict[str, Margins]:
     shapes = {name: kind.shape for name, kind in graph.inputs}
     shapes |= {node.name: node.type.shape for node in graph.nodes}
     parent = {name: name for name, shape in shapes.items() if _is_picture(shape)}
@@ -39,9 +53,13 @@ def plan_spacing(graph: Graph) -> Mapping[str, Spacing]:
             margins[one] = margins[one].joined(margins[two])
 
     for node in graph.nodes:
-        for source in _in_step(node, shapes):
+        for source in _in_step(node, shapes, by_pixel=by_pixel):
             join(node.name, source)
-        if node.op == "conv" and _is_picture(node.type.shape):
+        if node.op == "conv" and _is_picture(node.type.shape) and by_pixel:
+            root = find(node.inputs[0])
+            needed = direct_margins(graph, node, shapes[node.inputs[0]])
+            margins[root] = margins[root].joined(needed)
+        elif node.op == "conv" and _is_picture(node.type.shape):
             kernel = graph.weights[node.weights["weight"]].values.shape[2:]
             taps = conv_taps(node, shapes[node.inputs[0]], (kernel[0], kernel[1]))
             root = find(node.name)
@@ -50,7 +68,7 @@ def plan_spacing(graph: Graph) -> Mapping[str, Spacing]:
                 root = find(node.inputs[0])
                 needed = strided_margins(node, shapes[node.inputs[0]], (kernel[0], kernel[1]))
                 margins[root] = margins[root].joined(needed)
-    return {name: margins[find(name)].spacing for name in parent}
+    return {name: margins[find(name)] for name in parent}
 
 
 def _reads_as_it_lies(
@@ -63,11 +81,13 @@ def _reads_as_it_lies(
     )
 
 
-def _in_step(node: Node, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
+def _in_step(node: Node, shapes: Mapping[str, tuple[int, ...]], *, by_pixel: bool) -> list[str]:
     """Inputs whose elements must lie at the same positions as the output's."""
     if not _is_picture(node.type.shape):
         return []
     if node.op == "conv":
+        if by_pixel:
+            return []
         strided = node.integers("stride") != (1, 1)
         return list(node.inputs[1:] if strided else node.inputs)
     if node.op in _POINTWISE or node.op in BINARY:

@@ -91,6 +91,6 @@ def _choose(slots: list[Slot], layout: Layout, step: Step, index: int) -> Slot |
 
 def _key(layout: Layout) -> tuple[int, ...]:
     """What must be equal for two buffers to have their padding at the same places."""
-    if not layout.is_planar:
+    if not layout.is_padded:
         return ()
-    return (layout.height, layout.width, layout.plane, layout.row, layout.origin)
+    return (layout.height, layout.width, layout.plane, layout.row, layout.origin, layout.block)

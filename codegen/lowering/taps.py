@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from codegen.ir.graph import Graph
 from codegen.ir.node import Node
 from codegen.lowering.layout import LINE_FLOATS, Layout, Margins
 
@@ -102,3 +103,24 @@ def strided_margins(node: Node, in_shape: tuple[int, ...], kernel: tuple[int, in
         # One vector of outputs takes two of inputs, and the columns of the kernel behind them.
         reach=2 * LINE_FLOATS + kernel[1],
     )
+
+
+def direct_margins(graph: Graph, node: Node, in_shape: tuple[int, ...]) -> Margins:
+    """Zeros around the input of a convolution that reads it as it lies, strided or not.
+
+    Args:
+        graph: holds the weights.
+        node: the convolution.
+        in_shape: (1, ic, h, w).
+    """
+    kernel = graph.weights[node.weights["weight"]].values.shape[2:]
+    top, left, _, _ = node.integers("padding")
+    stride, dilation = node.integers("stride"), node.integers("dilation")
+    ends = [
+        (out - 1) * step + (size - 1) * spread - before - (held - 1)
+        for out, step, size, spread, before, held in zip(
+            node.type.shape[2:], stride, kernel, dilation, (top, left), in_shape[2:], strict=True
+        )
+    ]
+    bottom, right = (max(0, end) for end in ends)
+    return Margins(in_shape[3] + max(left, right), top, bottom, left, right)

@@ -12,9 +12,12 @@ from codegen.bundle import SourceFile
 from codegen.kernels.microkernel import Family, Microkernel
 from codegen.kernels.registry import FAMILIES
 from codegen.render.activations import activation_function
+from codegen.render.blocked_conv import render_blocked_conv
+from codegen.render.blocked_depthwise import render_blocked_depthwise
 from codegen.render.depthwise_conv import render_depthwise_conv
 from codegen.render.depthwise_rows import render_depthwise_rows
 from codegen.render.group_conv import render_group_conv
+from codegen.render.interleave import render_interleave
 from codegen.render.linear import render_linear
 from codegen.render.matmul import render_matmul
 from codegen.render.normalise import render_local_response, render_normalise
@@ -63,6 +66,9 @@ BODIES: Mapping[str, Callable[[Microkernel], list[str]]] = MappingProxyType(
         "repack": _from_template,
         "clear": _from_template,
         "split": render_split,
+        "conv_blocked": render_blocked_conv,
+        "depthwise_blocked": render_blocked_depthwise,
+        "interleave": render_interleave,
         "strided_copy": _from_template,
         "resample": _from_template,
         "conv_direct": _from_template,
@@ -82,7 +88,11 @@ _SCALAR = frozenset(
         "pool_direct",
     }
 )
-"""Families written in plain loops, without the vector helpers."""
+"""Families written in plain loops, without the vector helpers, where planes are single channels."""
+
+
+def _is_scalar(kernel: Microkernel) -> bool:
+    return kernel.family in _SCALAR and "blocked" not in kernel.variant
 
 
 def struct_lines(family: Family) -> list[str]:
@@ -107,15 +117,16 @@ def render_microkernel(kernel: Microkernel) -> SourceFile:
         f"{kernel.lanes} lanes. Generated; its text",
         f" * depends on nothing but this file's name. Work is counted in {family.unit}. */",
     ]
-    if kernel.family in _SCALAR:
+    if _is_scalar(kernel):
         lines += ["#include <assert.h>", "#include <math.h>", "#include <stddef.h>"]
         lines += ["#include <stdint.h>", ""]
     else:
         prelude = Template(read_template("prelude.c")).substitute(VECTOR_BYTES=4 * kernel.lanes)
-        lines += ["#include <assert.h>", *prelude.splitlines(), ""]
+        maths = ["#include <math.h>"] if kernel.family == "pool" else []
+        lines += ["#include <assert.h>", *maths, *prelude.splitlines(), ""]
     lines += [*struct_lines(family), "", *wrapped(f"{prototype(kernel)};"), ""]
     body = BODIES[kernel.family](kernel)
-    if kernel.family not in _SCALAR:
+    if not _is_scalar(kernel):
         body = _with_functions(kernel, body)
     parts = [part for line in [*lines, *body] for part in wrapped(line)]
     return SourceFile(kernel.file_name, "\n".join(parts) + "\n")

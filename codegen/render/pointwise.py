@@ -38,11 +38,11 @@ def render_binary(kernel: Microkernel) -> list[str]:
     left, right = "load(left + ox)", "right" if is_channel else "load(right + ox)"
     if "swapped" in kernel.variant:
         left, right = right, left
-    right_line = (
-        "    const vector right = broadcast(layer->right[oc * layer->right_plane]);"
-        if is_channel
-        else "    const float *right = layer->right + oc * layer->right_plane;"
-    )
+    right_line = "    const float *right = layer->right + oc * layer->right_plane;"
+    if is_channel and "blocked" in kernel.variant:
+        right_line = "    const vector right = load(layer->right + oc * layer->right_plane);"
+    elif is_channel:
+        right_line = "    const vector right = broadcast(layer->right[oc * layer->right_plane]);"
     value = f"activate({_value(kernel, left, right)}, layer->alpha, 0.0f)"
     return [
         *entry_lines(kernel),

@@ -126,6 +126,16 @@ def _algebra(builder: GraphBuilder, x: str) -> list[str]:
     return outputs
 
 
+_SCHEDULES = {
+    "blocked": Schedule("blocked", 2, 6),
+    "blocked_depthwise": Schedule("blocked_depthwise", 1, 8),
+    "blocked_first": Schedule("blocked_depthwise", 1, 8),
+    "strided": Schedule("grouped", 1, 1),
+    "even": Schedule("depthwise", 1, 4),
+}
+"""Layers of the graph below that are told how to be lowered, so that no family is left out."""
+
+
 def _every_operation() -> Graph:
     """One graph that needs a microkernel of every family, and every activation."""
     builder = GraphBuilder("all", seed=5)
@@ -158,6 +168,9 @@ def _every_operation() -> Graph:
     outputs.append(builder.conv(y, 64, 3, name="winograd"))
     keys = {"weight": builder.weight("pattern.weight", weights)}
     outputs.append(builder.add("conv", y, name="pattern", weights=keys, padding=(1, 1, 1, 1)))
+    y = builder.conv(x, 20, 3, name="blocked", activation="relu")
+    outputs.append(builder.conv(y, 20, 3, name="blocked_depthwise", groups=20))
+    outputs.append(builder.conv(x, 6, 3, name="blocked_first", groups=6))
     for axis in (1, 3):
         for op in ("softmax", "log_softmax"):
             outputs.append(builder.add(op, x, name=f"{op}{axis}", axis=axis))
@@ -184,7 +197,7 @@ def _every_operation() -> Graph:
 @pytest.mark.parametrize("name", ["aarch64-a76", "armv7-neon"])
 def test_every_family_builds_without_a_warning_for_other_processors(name: str) -> None:
     target = load_target(name)
-    bundle = generate(_every_operation(), target)
+    bundle = generate(_every_operation(), target, schedules=_SCHEDULES)
     binary = build(bundle, target, cache_dir=toolchain_cache())
     assert binary.elf[:4] == b"\x7fELF"
     assert "warning" not in binary.log
@@ -198,7 +211,14 @@ def test_every_family_equals_torch_under_sanitizers(compiler: str, tmp_path: Pat
     inputs = compiled_graph.random_inputs(graph)
     for target in _runnable()[:1]:
         got = compiled_graph.run_compiled(
-            graph, target, inputs, tmp_path, sanitize=True, compiler=cc_compiler(compiler), repeat=2
+            graph,
+            target,
+            inputs,
+            tmp_path,
+            sanitize=True,
+            compiler=cc_compiler(compiler),
+            repeat=2,
+            schedules=_SCHEDULES,
         )
         wanted = compiled_graph.run_torch(graph, inputs)
         for name, one, other in zip(graph.outputs, got, wanted, strict=True):
@@ -208,7 +228,8 @@ def test_every_family_equals_torch_under_sanitizers(compiler: str, tmp_path: Pat
 
 def test_every_family_is_in_that_graph_or_needs_a_huge_layer() -> None:
     target = load_target("x86_64-avx512")
-    used = {step.microkernel.family for step in lower(_every_operation(), target).steps}
+    program = lower(_every_operation(), target, _SCHEDULES)
+    used = {step.microkernel.family for step in program.steps}
     # Padding is cleared where large buffers share room, which the next test forces.
     assert used == FAMILIES.keys() - {"linear_wide", "clear"}
 
@@ -242,7 +263,14 @@ def test_every_family_runs_without_data_races(
     wanted = compiled_graph.run_torch(graph, inputs)
     for target in _runnable()[:1]:
         got = compiled_graph.run_compiled(
-            graph, target, inputs, tmp_path, sanitize="thread", threads=3, repeat=3
+            graph,
+            target,
+            inputs,
+            tmp_path,
+            sanitize="thread",
+            threads=3,
+            repeat=3,
+            schedules=_SCHEDULES,
         )
         for name, one, other in zip(graph.outputs, got, wanted, strict=True):
             assert compiled_graph.relative_error(one, other) <= 1e-4, name

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from codegen.ir.node import Node
 from codegen.lowering.context import LoweringContext
-from codegen.lowering.layout import Layout, Spacing, planar
+from codegen.lowering.layout import Kind, Layout, Spacing, planar
 from codegen.lowering.program import Storage
 from codegen.lowering.taps import TapGeometry, conv_taps
 from codegen.targets.target import Target
@@ -18,15 +18,16 @@ FloatArray = npt.NDArray[np.float32]
 
 
 class ConvProblem:
-    """Geometry and weights of a convolution.
+    """Geometry and weights of a convolution; `reads` tells how its input is to lie.
 
     Reading a property never emits a step, so that a strategy can judge without leaving a trace;
     `source`, `residual` and `make_output` do, and are for emission alone.
     """
 
-    def __init__(self, context: LoweringContext, node: Node) -> None:
+    def __init__(self, context: LoweringContext, node: Node, reads: Kind = "planar") -> None:
         self.context = context
         self.node = node
+        self.reads = reads
 
     @property
     def target(self) -> Target:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from codegen.errors import ScheduleError
+from codegen.lowering.layout import Kind
+from codegen.lowering.strategies.blocked import BLOCKED, BLOCKED_DEPTHWISE_CONV
 from codegen.lowering.strategies.depthwise import DEPTHWISE
 from codegen.lowering.strategies.depthwise_rows import DEPTHWISE_ROWS_STRATEGY
 from codegen.lowering.strategies.grouped import GROUPED
@@ -18,27 +20,42 @@ from codegen.schedules.schedule import Schedule
 STRATEGIES: Mapping[str, ConvStrategy] = MappingProxyType(
     {
         strategy.name: strategy
-        for strategy in (GROUPED, PATTERN, DEPTHWISE, DEPTHWISE_ROWS_STRATEGY, WINOGRAD_STRATEGY)
+        for strategy in (
+            GROUPED,
+            PATTERN,
+            DEPTHWISE,
+            DEPTHWISE_ROWS_STRATEGY,
+            WINOGRAD_STRATEGY,
+            BLOCKED,
+            BLOCKED_DEPTHWISE_CONV,
+        )
     }
 )
 """By the format of their schedules; where two cost the same the earlier one is taken."""
 
 
-def choose(problem: ConvProblem, wanted: Schedule | None) -> ConvPlan:
-    """The cheapest plan by the cost model, or the wanted one.
+def plans(problem: ConvProblem, wanted: Schedule | None) -> dict[Kind, ConvPlan]:
+    """The cheapest plan by the cost model for each way the output may lie, or the wanted one.
+
+    Empty where no strategy takes the input as it lies.
 
     Raises:
-        ScheduleError: the wanted schedule fits neither the layer nor the target.
+        ScheduleError: the wanted schedule names no strategy, or no tile of the target.
     """
     if wanted is not None and wanted.format not in STRATEGIES:
         msg = f"layer {problem.node.name} cannot take format {wanted.format!r}"
         raise ScheduleError(msg)
     tried = STRATEGIES.values() if wanted is None else (STRATEGIES[wanted.format],)
-    plans = [plan for strategy in tried if (plan := strategy.plan(problem, wanted)) is not None]
-    if not plans:
-        msg = f"schedule {wanted} does not fit layer {problem.node.name}"
-        raise ScheduleError(msg)
-    return min(plans, key=lambda plan: plan.cycles)
+    found: dict[Kind, ConvPlan] = {}
+    for strategy in tried:
+        if strategy.writes == "planar" and problem.reads == "blocked":
+            continue
+        plan = strategy.plan(problem, wanted)
+        if plan is None:
+            continue
+        if strategy.writes not in found or plan.cycles < found[strategy.writes].cycles:
+            found[strategy.writes] = plan
+    return found
 
 
 def candidates(problem: ConvProblem) -> list[Schedule]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from codegen.lowering.layout import Kind
 from codegen.lowering.program import Storage
 from codegen.lowering.strategies.problem import ConvProblem
 from codegen.schedules.schedule import Schedule
@@ -40,8 +41,10 @@ class ConvStrategy:
             format) describes; None where the strategy does not fit the problem. Must not emit.
             Raises ScheduleError for a wanted schedule that the target has no tile for.
         candidates: schedules worth measuring, for the tuner.
+        writes: how its output lies; a residual lies alike.
     """
 
     name: str
     plan: Callable[[ConvProblem, Schedule | None], ConvPlan | None]
     candidates: Callable[[ConvProblem], Sequence[Schedule]] = no_candidates
+    writes: Kind = "planar"

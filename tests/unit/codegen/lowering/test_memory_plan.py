@@ -44,7 +44,7 @@ def _check_padding(program: Program, plan: MemoryPlan) -> None:
         for step in program.steps:
             for buffer in step.reads if step.reads_padding else ():
                 layout = program.buffers[buffer]
-                if layout.is_planar:
+                if layout.is_padded:
                     start = plan.offsets[buffer]
                     held = is_zero[start : start + layout.size]
                     assert held[~_inside(program, buffer)].all(), step.note
@@ -57,7 +57,7 @@ def _check_padding(program: Program, plan: MemoryPlan) -> None:
                 values = dict(step.arguments)
                 planes = np.arange(step.extent)[:, None, None]
                 rows = np.arange(layout.height)[:, None]
-                beside = np.arange(layout.width, layout.row)
+                beside = np.arange(layout.width * layout.block, layout.row)
                 at = layout.origin + planes * layout.plane + rows * layout.row + beside
                 open_planes = values["open_planes"]
                 assert isinstance(open_planes, int)
@@ -68,8 +68,8 @@ def _check_padding(program: Program, plan: MemoryPlan) -> None:
                 continue
             inside = _inside(program, step.writes)
             part[inside] = False
-            if layout.is_planar and FAMILIES[step.microkernel.family].fills_rows:
-                planes = np.arange(layout.channels)[:, None]
+            if layout.is_padded and FAMILIES[step.microkernel.family].fills_rows:
+                planes = np.arange(layout.planes)[:, None]
                 flat = layout.origin + planes * layout.plane + np.arange(layout.positions)
                 filled = np.zeros(layout.size, dtype=np.bool_)
                 filled[flat.reshape(-1)] = True
@@ -79,10 +79,10 @@ def _check_padding(program: Program, plan: MemoryPlan) -> None:
 def _inside(program: Program, buffer: int) -> np.ndarray:
     layout = program.buffers[buffer]
     found = np.zeros(layout.size, dtype=np.bool_)
-    if not layout.is_planar:
+    if not layout.is_padded:
         found[:] = True
         return found
-    c, y, x = np.ogrid[: layout.channels, : layout.height, : layout.width]
+    c, y, x = np.ogrid[: layout.planes, : layout.height, : layout.width * layout.block]
     at = layout.origin + c * layout.plane + y * layout.row + x
     found[at.reshape(-1)] = True
     return found

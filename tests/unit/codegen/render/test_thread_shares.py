@@ -13,6 +13,7 @@ from codegen.lowering.memory_plan import plan_memory
 from codegen.lowering.program import Scratch
 from codegen.lowering.thread_plan import plan_threads
 from codegen.render.program_file import render_program
+from codegen.schedules.schedule import Schedule
 from codegen.targets.registry import host_target, load_target
 from tests.fixtures.compiled_graph import random_inputs, relative_error, run_compiled, run_torch
 
@@ -65,12 +66,15 @@ def test_maps_of_one_vector_are_shared_by_groups_of_filters(tmp_path: Path) -> N
     keys = {"weight": builder.weight("w", values.astype(np.float32))}
     builder.add("conv", x, name="y", weights=keys, padding=(1, 1, 1, 1), activation="relu")
     graph = builder.build("y")
-    program = lower(graph, host_target())
+    schedules = {"y": Schedule("grouped", 4, 1)}
+    program = lower(graph, host_target(), schedules)
     program, plan = plan_memory(program, host_target().vector_floats)
     shared = plan_threads(program, plan, host_target())
     assert any(item.is_cut and item.most > 1 for item in shared)
     inputs = random_inputs(graph)
     wanted = run_torch(graph, inputs)[0]
     for threads in (1, 2, 7):
-        got = run_compiled(graph, host_target(), inputs, tmp_path, threads=threads)[0]
+        got = run_compiled(
+            graph, host_target(), inputs, tmp_path, threads=threads, schedules=schedules
+        )[0]
         assert relative_error(got, wanted) < 1e-5
