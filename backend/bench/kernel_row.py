@@ -60,20 +60,20 @@ class KernelRow:
         return next(((must, goal) for name, must, goal in self.asked if name == isa), None)
 
     def graph(self) -> Graph:
-        """The pruned layer with bias and relu, behind one that makes its input.
+        """The pruned layer with bias and relu, between one that makes its input and a mean.
 
-        The layer before it writes the input as a net would, so that only what belongs to the
-        measured layer is in its time.
+        As in a net the input was just written and the output is read next, in the layout that
+        layers use among each other; so only what belongs to the measured layer is in its time.
         """
-        return self._build(with_feed=True)
+        return self._build(in_net=True)
 
     def single_layer(self) -> Graph:
         """The same layer alone, for engines that are asked for the time of a whole graph."""
-        return self._build(with_feed=False)
+        return self._build(in_net=False)
 
-    def _build(self, *, with_feed: bool) -> Graph:
+    def _build(self, *, in_net: bool) -> Graph:
         builder = GraphBuilder("kernel", seed=self.channels + self.filters + self.size)
-        if with_feed:
+        if in_net:
             x = builder.input((1, 1, self.size, self.size))
             x = builder.conv(x, self.channels, 1, name="feed")
         else:
@@ -82,6 +82,8 @@ class KernelRow:
             x, self.filters, self.kernel, name=LAYER, stride=self.stride, groups=self.groups,
             bias=True, activation="relu",
         )  # fmt: skip
+        if in_net:
+            y = builder.add("global_average_pool", y, name="mean")
         graph = builder.build(y)
         if self.choice.is_dense:
             return graph

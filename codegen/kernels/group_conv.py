@@ -2,6 +2,9 @@
 
 from codegen.kernels.microkernel import Cut, Family, Field
 
+AHEAD = 8
+"""Offsets whose inputs are fetched ahead; so many more stand behind the last one."""
+
 GROUP_CONV = Family(
     name="conv_group",
     unit="vectors of flat positions",
@@ -11,7 +14,9 @@ GROUP_CONV = Family(
         Field("output", "float *", "element (0, 0, 0)"),
         Field("mask", "const int32_t *", "per position: all ones inside the picture, zero outside"),
         Field("starts", "const int32_t *", "first offset of each group, then their total"),
-        Field("offsets", "const int32_t *", "from a position to what is read for it"),
+        Field(
+            "offsets", "const int32_t *", "from a position to what is read for it; some more behind"
+        ),
         Field("weights", "const float *", "[offset][filter of the group]"),
         Field("bias", "const float *", "[group][filter of the group]"),
         Field("planes", "const int32_t *", "[group][filter of the group]: element of its plane"),

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codegen.formats.grouped import GroupedWeights, pack_grouped
-from codegen.kernels.group_conv import GROUP_CONV
+from codegen.kernels.group_conv import AHEAD, GROUP_CONV
 from codegen.lowering.conv_arguments import conv_arguments, conv_bias
 from codegen.lowering.program import Storage
 from codegen.lowering.strategies.problem import ConvProblem
@@ -53,7 +53,7 @@ def _emit(problem: ConvProblem, found: GroupPlan) -> Storage:
             {
                 **shared,
                 "starts": context.pack(packed.starts, "int32_t"),
-                "offsets": context.pack(offsets, "int32_t"),
+                "offsets": context.pack(np.pad(offsets, (0, AHEAD)), "int32_t"),
                 "weights": context.pack(packed.values, "float"),
                 "bias": context.pack(bias[packed.filters], "float"),
                 "planes": context.pack(packed.filters * output.layout.plane, "int32_t"),

@@ -35,13 +35,13 @@ def test_rows_are_chosen_by_words_of_family_or_name() -> None:
         chosen_rows(["@8k9"])
 
 
-def test_a_row_is_pruned_as_it_says_and_one_layer_lies_before_it() -> None:
+def test_a_row_is_pruned_as_it_says_and_lies_between_two_layers() -> None:
     graph = SMALL.graph()
     weight = graph.weights[graph.by_name[LAYER].weights["weight"]].values
     kept = (weight != 0).reshape(3, 8, -1)
     assert (kept == kept[:, :1]).all()
     assert weight.size / np.count_nonzero(weight) == pytest.approx(4)
-    assert len(SMALL.graph().nodes) == 1 + len(SMALL.single_layer().nodes)
+    assert len(SMALL.graph().nodes) == 2 + len(SMALL.single_layer().nodes)
 
 
 def test_one_row_is_measured_beside_an_engine(
