@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from backend.models.executor_call import Call
 from backend.models.executor_ops import OPERATIONS
 from codegen.errors import GraphError
+from codegen.ir.batch import keeps_batch
 from codegen.ir.graph import Graph
 from codegen.ir.weight import Weight
 
@@ -56,6 +57,9 @@ class GraphModule(nn.Module):
                 mask = self._placed(torch.from_numpy(weight.mask.astype(np.float32)))
                 self.register_buffer(masked, mask, persistent=False)
                 self._masked[key] = masked
+        # Elsewhere a graph of fixed sizes is run as it is; images of others do not mix.
+        of_images = all(kind.shape[:1] == (1,) for _, kind in graph.inputs)
+        self._keeps_batch = not of_images or keeps_batch(graph)
         self._last_use = {source: node.name for node in graph.nodes for source in node.inputs}
 
     def forward(self, *inputs: Tensor) -> Tensor:
@@ -66,7 +70,8 @@ class GraphModule(nn.Module):
     def forward_values(self, *inputs: Tensor, names: Collection[str]) -> dict[str, Tensor]:
         """Values of the named nodes or inputs, from one run.
 
-        Nodes behind the last named one are not run. Values nobody needs any more are let go.
+        Nodes behind the last named one are not run. Values nobody needs any more are let go. Where
+        a node moves the batch axis (an attention's heads), images are run one after another.
 
         Raises:
             GraphError: a name is not in the graph, or the inputs do not fit it.
@@ -75,6 +80,15 @@ class GraphModule(nn.Module):
         for name in wanted:
             self.graph.type_of(name)
         values = self._bind(inputs)
+        if not self._keeps_batch and max((x.shape[0] for x in inputs if x.dim()), default=1) > 1:
+            items = [
+                self._run({name: value[i : i + 1] for name, value in values.items()}, wanted)
+                for i in range(inputs[0].shape[0])
+            ]
+            return {name: torch.cat([item[name] for item in items]) for name in wanted}
+        return self._run(values, wanted)
+
+    def _run(self, values: dict[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
         open_names = {name for name in wanted if name not in values}
         for node in self.graph.nodes:
             if not open_names:

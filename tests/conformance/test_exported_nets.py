@@ -157,6 +157,14 @@ def test_every_opset_is_read_written_and_means_the_same(net: Net, opset: int) ->
 
 
 @pytest.mark.parametrize("net", NETS, ids=lambda net: net.name)
+def test_a_batch_in_torch_gives_what_its_images_give(net: Net) -> None:
+    graph = import_onnx(exported(net, 17), name=net.name)
+    x = np.random.default_rng(1).standard_normal((3, 3, 24, 24)).astype(np.float32)
+    wanted = np.concatenate([run_torch(graph, [x[i : i + 1]])[0] for i in range(3)])
+    assert relative_error(run_torch(graph, [x])[0], wanted) <= 1e-5
+
+
+@pytest.mark.parametrize("net", NETS, ids=lambda net: net.name)
 def test_the_program_gives_the_numbers_of_onnxruntime(net: Net, tmp_path: Path) -> None:
     data = exported(net, 17)
     x = np.random.default_rng(1).standard_normal((1, 3, 24, 24)).astype(np.float32)
