@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from codegen.lowering.program import Address, Packed, Program, Step
 
@@ -24,10 +25,7 @@ class Traffic:
 def blob_sizes(programs: Iterable[Program], blob_bytes: int) -> dict[int, int]:
     """Bytes of each array of a blob by the byte where it starts, up to the next one's start."""
     starts = {start for p in programs for step in p.steps for start in _packed(step)}
-    ordered = sorted(starts)
-    return {
-        start: end - start for start, end in zip(ordered, [*ordered[1:], blob_bytes], strict=True)
-    }
+    return {start: end - start for start, end in pairwise([*sorted(starts), blob_bytes])}
 
 
 def layer_traffic(program: Program, layer: int, sizes: Mapping[int, int]) -> Traffic:
