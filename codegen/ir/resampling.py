@@ -45,8 +45,27 @@ class AxisTable:
 
     @property
     def is_choice(self) -> bool:
-        """Whether every output element is one input element, unchanged."""
-        return bool((np.diff(self.starts) == 1).all() and (self.weights == 1).all())
+        """Whether every output element is at most one input element, unchanged."""
+        return bool((np.diff(self.starts) <= 1).all() and (self.weights == 1).all())
+
+    def even_taps(self) -> tuple[IntArray, FloatArray]:
+        """Indices and weights [tap][position], as many taps for every position.
+
+        Where one has fewer, its last is dealt out to several by halves: a weight of zero would turn
+        an infinite element into a NaN. Positions without any take element 0.
+        """
+        counts = np.diff(self.starts)
+        most = max(int(counts.max(initial=0)), 1)
+        indices = np.zeros((most, self.size), dtype=np.int32)
+        weights = np.zeros((most, self.size), dtype=np.float32)
+        for position, (start, count) in enumerate(zip(self.starts[:-1], counts, strict=True)):
+            indices[:count, position] = self.indices[start : start + count]
+            weights[:count, position] = self.weights[start : start + count]
+            for tap in range(count, most if count else 0):
+                indices[tap, position] = indices[tap - 1, position]
+                weights[tap - 1, position] /= 2
+                weights[tap, position] = weights[tap - 1, position]
+        return indices, weights
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from codegen.lowering.view import View, view_of
 
 
 def lower_resize(context: LoweringContext, node: Node) -> None:
-    """Lower a resize, the axis that shrinks most first."""
+    """Lower a resize: axes that shrink most first, and those with neighbours in memory."""
     shape = list(context.shape(node.inputs[0]))
     tables = axis_tables(node, tuple(shape))
-    tables.sort(key=lambda table: table.size / shape[table.axis])
+    tables.sort(key=lambda table: (table.size / shape[table.axis], -table.axis))
     source = context.view(node.inputs[0])
     if not tables:
         context.define_view(node.name, source)
@@ -65,26 +65,28 @@ def _emit(
         loops = _loops(source, target, table.axis)
     assert loops is not None, (source, target)
     planes, rows, inner = loops
+    indices, weights = table.even_taps()
+    is_outside = np.diff(table.starts) == 0
     context.emit(
         "resample",
         {
             "input": source.address,
             "output": target.address,
-            "starts": context.pack(table.starts, "int32_t"),
-            "indices": context.pack(table.indices, "int32_t"),
-            "weights": context.pack(table.weights, "float"),
+            "indices": context.pack(indices * source.steps[table.axis], "int32_t"),
+            "weights": None if table.is_choice else context.pack(weights, "float"),
+            "outside": context.pack(is_outside, "int32_t") if is_outside.any() else None,
             "input_plane": planes.input_step,
             "input_row": rows.input_step,
-            "input_step": source.steps[table.axis],
             "output_plane": planes.output_step,
             "output_row": rows.output_step,
             "output_step": target.steps[table.axis],
             "rows": rows.size,
             "length": table.size,
             "inner": inner.size,
+            "taps": len(indices),
             "fill": fill,
         },
-        extent=planes.size,
+        extent=planes.size * rows.size,
         reads=(Storage(source.space, source.base, source.layout),),
         writes=output,
         note=note,
@@ -102,4 +104,4 @@ def _loops(source: View, target: View, axis: int) -> tuple[CopyAxis, CopyAxis, C
     if len(joined) > 2:
         return None
     planes, rows = [CopyAxis(1, 0, 0)] * (2 - len(joined)) + joined
-    return (planes, rows, inner) if planes.size > 1 else (rows, planes, inner)
+    return planes, rows, inner
