@@ -20,6 +20,7 @@ import numpy.typing as npt
 from codegen.bundle import SourceBundle
 from codegen.errors import PunchcardError
 from codegen.toolchain.build import Binary
+from codegen.toolchain.library import Library
 from codegen.toolchain.runner_sources import runner_sources
 
 FORMAT = 1
@@ -27,6 +28,8 @@ MANIFEST = "manifest.json"
 GRAPH = "graph.safetensors"
 # What runs on a device; the sources stay here.
 RUNTIME_FILES = ("model", "weights.bin", "input.bin", "expected.bin")
+# What a program links or loads; only packages for use on this side of a device have them.
+LIBRARY_FILES = ("libmodel.a", "libmodel.so", "model.h")
 _REQUIRED_KEYS = ("format", "name", "target", "input", "output", "layers", "files")
 _SOURCE_NAME = re.compile(r"src/[a-z0-9][a-z0-9_.-]{0,120}")
 
@@ -93,6 +96,7 @@ def write_package(
     input: npt.NDArray[np.float32],  # noqa: A002 - the manifest's own word
     expected: npt.NDArray[np.float32],
     graph: bytes | None = None,
+    library: Library | None = None,
 ) -> Package:
     """Write a package beside its folder and rename it there, so that none is ever half-written.
 
@@ -103,6 +107,7 @@ def write_package(
         input: Self-test input, f32 of the manifest's input shape.
         expected: What the graph computes for it, f32 of the manifest's output shape.
         graph: The saved graph, so that the package can be built again for another target.
+        library: The model as static and shared library, with its header.
 
     Raises:
         PackageError: The folder is in use for something else or cannot be written, or the
@@ -111,6 +116,9 @@ def write_package(
     files = _files(bundle, binary, input, expected)
     if graph is not None:
         files[GRAPH] = graph
+    if library is not None:
+        parts = (library.static, library.shared, library.header.encode())
+        files |= dict(zip(LIBRARY_FILES, parts, strict=True))
     manifest = {
         "format": FORMAT,
         **bundle.manifest,
@@ -174,7 +182,7 @@ def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        path.chmod(0o755 if name == "model" else 0o644)
+        path.chmod(0o755 if name in ("model", "libmodel.so") else 0o644)
 
 
 def _exchange(aside: Path, folder: Path) -> None:
@@ -219,7 +227,7 @@ def _parse_manifest(folder: Path, text: bytes) -> dict[str, Any]:
         or any(key not in manifest for key in _REQUIRED_KEYS)
         or any(name not in files for name in RUNTIME_FILES)
         or any(
-            name not in (*RUNTIME_FILES, GRAPH) and not _SOURCE_NAME.fullmatch(name)
+            name not in (*RUNTIME_FILES, *LIBRARY_FILES, GRAPH) and not _SOURCE_NAME.fullmatch(name)
             for name in files
         )
     ):

@@ -23,6 +23,9 @@ def compile_model(
     cc: Annotated[
         str | None, typer.Option("--cc", help="A gcc or clang to use instead of zig.")
     ] = None,
+    prefix: Annotated[
+        str, typer.Option("--prefix", help="Begins the names in C of the model's libraries.")
+    ] = "punchcard",
     exact: Annotated[
         bool, typer.Option("--exact", help="Forbid Winograd kernels, which round more.")
     ] = False,
@@ -32,10 +35,12 @@ def compile_model(
     from codegen.package import check_folder
     from codegen.targets.registry import load_target
     from codegen.toolchain.compiler import cc_compiler
+    from codegen.toolchain.library import check_prefix
 
     # Mistakes in the options are told before anything slow begins.
     chosen = load_target(target)
     compiler = None if cc is None else cc_compiler(cc)
+    check_prefix(prefix)
     check_folder(out)
 
     from backend.devices.compilation import compile_graph
@@ -43,7 +48,14 @@ def compile_model(
 
     graph = load_model(model)
     package = compile_graph(
-        graph, chosen, out, threads=threads, compiler=compiler, on_step=say, is_exact=exact
+        graph,
+        chosen,
+        out,
+        threads=threads,
+        compiler=compiler,
+        library_prefix=prefix,
+        on_step=say,
+        is_exact=exact,
     )
     for layer in package.manifest["layers"]:
         kept = layer["nonzero_macs"] / layer["macs"] if layer["macs"] else 1.0

@@ -17,6 +17,7 @@ from codegen.package import Package, write_package
 from codegen.targets.target import Target
 from codegen.toolchain.build import build
 from codegen.toolchain.compiler import Compiler
+from codegen.toolchain.library import build_library
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -35,6 +36,7 @@ def compile_graph(
     compiler: Compiler | None = None,
     settings: Settings | None = None,
     self_test: tuple[FloatArray, FloatArray] | None = None,
+    library_prefix: str | None = None,
     on_step: Callable[[str], None] | None = None,
     is_exact: bool = False,
 ) -> Package:
@@ -50,6 +52,7 @@ def compile_graph(
         settings: The installation, for its cache.
         self_test: Input and expected output; by default random numbers and what torch computes.
         on_step: Told in words what is being done.
+        library_prefix: Adds static and shared libraries, whose names in C begin with it.
         is_exact: Forbids kernels that round more than a plain sum of products does.
 
     Raises:
@@ -60,9 +63,25 @@ def compile_graph(
     binary = build(
         bundle, target, compiler=compiler, cache_dir=toolchain_cache(settings), on_step=on_step
     )
+    library = None
+    if library_prefix is not None:
+        library = build_library(
+            bundle,
+            target,
+            prefix=library_prefix,
+            compiler=compiler,
+            cache_dir=toolchain_cache(settings),
+            on_step=on_step,
+        )
     values, expected = self_test or _self_test(graph)
     return write_package(
-        folder, bundle, binary, input=values, expected=expected, graph=graph_bytes(graph)
+        folder,
+        bundle,
+        binary,
+        input=values,
+        expected=expected,
+        graph=graph_bytes(graph),
+        library=library,
     )
 
 

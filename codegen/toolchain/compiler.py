@@ -49,8 +49,10 @@ class Compiler:
         mode = ("-O1", "-g", *_sanitizer_flags(sanitize)) if sanitize else ("-O3", "-g0")
         return (*cpu, *mode, *_WARNINGS, *_NUMERICS, *_LINKAGE, *flags, *defines)
 
-    def link_flags(self, target: Target, *, sanitize: Sanitizers = False) -> tuple[str, ...]:
-        """Return the flags of the link.
+    def link_flags(
+        self, target: Target, *, sanitize: Sanitizers = False, is_shared: bool = False
+    ) -> tuple[str, ...]:
+        """Return the flags of the link of a program or a shared library.
 
         zig keeps its C library by processor and by optimisation, so every link of an architecture
         uses its plain processor and -O3: the library is then built once per architecture instead
@@ -59,7 +61,24 @@ class Compiler:
         cpu = ("-target", target.triple) if self.is_zig else ()
         mode = _sanitizer_flags(sanitize) if sanitize else ("-O3", "-s", "-Wl,--build-id=none")
         static = ("-static",) if target.libc == "musl" else ()
-        return (*cpu, *mode, *static, "-lm", "-lpthread")
+        # Calls inside of a library stay there, whatever else a program has loaded.
+        kind = ("-shared", "-Wl,-Bsymbolic") if is_shared else static
+        return (*cpu, *mode, *kind, "-lm", "-lpthread")
+
+    @property
+    def archiver(self) -> tuple[str, ...]:
+        """How the program that makes static libraries is started.
+
+        Raises:
+            ToolchainError: There is none beside a gcc or clang.
+        """
+        if self.is_zig:
+            return self.argv[0], "ar"
+        program = shutil.which("ar")
+        if program is None:
+            msg = "static libraries need the program ar beside gcc or clang: install binutils"
+            raise ToolchainError(msg)
+        return (program,)
 
     @property
     def _takes_vector_width(self) -> bool:

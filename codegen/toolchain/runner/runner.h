@@ -11,11 +11,13 @@ enum {
   RUNNER_BAD_FILE = 3,
   RUNNER_WRONG_RESULT = 4,
   RUNNER_NO_RESOURCE = 5,
-  RUNNER_TIME_LIMIT = 6
+  RUNNER_TIME_LIMIT = 6,
+  RUNNER_BAD_PROCESSOR = 7
 };
 
 typedef struct {
   const char *weights, *input, *output, *expected, *json;
+  const char *program; /* of which instruction set; NULL: the best that runs here */
   int repeat, warmup, threads, core, profile, seconds;
   double tolerance;    /* largest error allowed, relative to the largest expected value */
   double spend_ms;     /* sampling ends after this long, once three samples are there */
@@ -29,6 +31,7 @@ typedef struct {
   int pinned;          /* 1 where the processor cores could be chosen */
   int tested;          /* 1 where the output was compared */
   double max_relative_error;
+  const char *program; /* the one that ran */
 } runner_result;
 
 /* Prints one line on standard error and ends the program with that status. */
@@ -42,7 +45,8 @@ const void *runner_map_file(const char *path, size_t bytes, const char *what);
 void runner_write_file(const char *path, const void *data, size_t bytes);
 
 double runner_now_ms(void);
-int runner_pin(int core, int threads);
+/* Puts the calling thread on a core; 1 where that was possible. */
+int runner_pin(int core);
 /* Sorts the values; share 0.5 is the median, 0.9 the 90th percentile. */
 double runner_quantile(double *values, int count, double share);
 double runner_relative_error(const float *output, const float *expected, size_t count);

@@ -32,11 +32,32 @@ static void check(int status, const char *weights) {
   if (status == PUNCHCARD_OK) return;
   if (status == PUNCHCARD_BAD_WEIGHTS)
     runner_fail(RUNNER_BAD_FILE, "the weights file is damaged or of another model", weights);
-  if (status == PUNCHCARD_NO_MEMORY)
-    runner_fail(RUNNER_NO_RESOURCE, "no memory for the model's arena", NULL);
-  if (status == PUNCHCARD_NO_THREAD)
-    runner_fail(RUNNER_NO_RESOURCE, "the model's threads could not be started", NULL);
-  runner_fail(RUNNER_USAGE, "the model refuses these options (too many threads?)", NULL);
+  if (status == PUNCHCARD_BAD_PROCESSOR)
+    runner_fail(RUNNER_BAD_PROCESSOR,
+                "this processor lacks instructions that the model was compiled for; compile it "
+                "for this machine, or for its whole architecture",
+                punchcard_missing_feature());
+  if (status == PUNCHCARD_NO_MEMORY || status == PUNCHCARD_NO_THREAD)
+    runner_fail(RUNNER_NO_RESOURCE, punchcard_error_text(status), NULL);
+  runner_fail(RUNNER_USAGE, punchcard_error_text(status), NULL);
+}
+
+/* Threads that cannot be put on their cores run anyway; the report says so. */
+static punchcard_model *create(const runner_options *o, const void *weights, int *pinned) {
+  punchcard_model *model = NULL;
+  size_t bytes = punchcard_get_info()->weights_bytes;
+  punchcard_options options = punchcard_default_options();
+  options.threads = o->threads;
+  options.first_core = o->core;
+  options.program = o->program;
+  int status = punchcard_create_with(&model, weights, bytes, &options);
+  if (status == PUNCHCARD_BAD_CORE) {
+    options.first_core = -1;
+    status = punchcard_create_with(&model, weights, bytes, &options);
+  }
+  check(status, o->weights);
+  *pinned = options.first_core >= 0 && runner_pin(o->core);
+  return model;
 }
 
 static void profile(punchcard_model *model, const runner_options *o, const float *input,
@@ -71,10 +92,10 @@ int main(int argc, char **argv) {
       o.expected ? runner_map_file(o.expected, output_bytes, "expected output") : NULL;
   float *output = memory(info->output_elements, sizeof *output);
 
-  runner_result result = {.pinned = runner_pin(o.core, o.threads)};
+  runner_result result = {0};
   result.samples_ms = memory((size_t)o.repeat, sizeof *result.samples_ms);
-  punchcard_model *model = NULL;
-  check(punchcard_create(&model, weights, info->weights_bytes, o.threads), o.weights);
+  punchcard_model *model = create(&o, weights, &result.pinned);
+  result.program = punchcard_program_name(model);
   for (int run = 0; run < o.warmup; run++) check(punchcard_run(model, input, output), o.weights);
   double begin = runner_now_ms(), last = begin;
   while (result.count < o.repeat && (result.count < 3 || last - begin < o.spend_ms)) {
@@ -89,8 +110,8 @@ int main(int argc, char **argv) {
   }
   if (o.output) runner_write_file(o.output, output, output_bytes);
   if (o.profile) profile(model, &o, input, output, &result);
-  punchcard_destroy(model);
   runner_report(&o, &result);
+  punchcard_destroy(model);
   free(output);
   free(result.samples_ms);
   free(result.layers_ms);

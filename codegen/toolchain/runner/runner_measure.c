@@ -14,11 +14,11 @@ double runner_now_ms(void) {
   return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
 }
 
-int runner_pin(int core, int threads) {
-  if (core < 0) return 0;
+int runner_pin(int core) {
+  if (core < 0 || core >= CPU_SETSIZE) return 0;
   cpu_set_t cores;
   CPU_ZERO(&cores);
-  for (int i = 0; i < threads && core + i < CPU_SETSIZE; i++) CPU_SET((size_t)(core + i), &cores);
+  CPU_SET((size_t)core, &cores);
   return sched_setaffinity(0, sizeof cores, &cores) == 0;
 }
 

@@ -32,10 +32,12 @@ static int whole(const char *name, const char *text, int low, int high) {
 
 static void usage(void) {
   puts("usage: model --weights F --input F [--output F] [--repeat N] [--warmup N] [--threads N]\n"
-       "             [--core K] [--profile] [--self-test EXPECTED] [--tolerance X]\n"
-       "             [--spend-ms X] [--seconds N] [--json F|-]\n"
-       "Files hold raw 32-bit floats, little endian. Ends with 0, or 2: options, 3: a file,\n"
-       "4: the self-test's numbers differ, 5: no memory or thread, 6: the time limit.");
+       "             [--affinity K] [--program NAME] [--profile] [--self-test EXPECTED]\n"
+       "             [--tolerance X] [--spend-ms X] [--seconds N] [--json F|-]\n"
+       "--affinity (or --core): thread t runs on core K + t; --program: another instruction set\n"
+       "than the best. Files hold raw 32-bit floats, little endian. Ends with 0, or 2: options,\n"
+       "3: a file, 4: the self-test's numbers differ, 5: no memory or thread, 6: the time limit,\n"
+       "7: the processor lacks instructions that the model was compiled for.");
 }
 
 runner_options runner_parse_options(int argc, char **argv) {
@@ -60,8 +62,10 @@ runner_options runner_parse_options(int argc, char **argv) {
     else if (strcmp(name, "--json") == 0) o.json = value;
     else if (strcmp(name, "--repeat") == 0) o.repeat = whole(name, value, 1, 1000000);
     else if (strcmp(name, "--warmup") == 0) o.warmup = whole(name, value, 0, 1000000);
-    else if (strcmp(name, "--threads") == 0) o.threads = whole(name, value, 1, 256);
-    else if (strcmp(name, "--core") == 0) o.core = whole(name, value, -1, 4095);
+    else if (strcmp(name, "--threads") == 0) o.threads = whole(name, value, 1, 64);
+    else if (strcmp(name, "--program") == 0) o.program = value;
+    else if (strcmp(name, "--core") == 0 || strcmp(name, "--affinity") == 0)
+      o.core = whole(name, value, -1, 4095);
     else if (strcmp(name, "--seconds") == 0) o.seconds = whole(name, value, 1, 86400);
     else if (strcmp(name, "--tolerance") == 0) o.tolerance = number(name, value, 0, 1e9);
     else if (strcmp(name, "--spend-ms") == 0) o.spend_ms = number(name, value, 0, 1e12);

@@ -1,10 +1,11 @@
 /* Life of a model: create, run, destroy. The text is the same for every model. */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE
 #include "runtime.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 const punchcard_info *punchcard_get_info(void) {
   return &punchcard_model_contents.info;
@@ -88,6 +89,10 @@ static int allocate(punchcard_model *model) {
   const punchcard_program *program = model->program;
   const size_t scratch_bytes = (size_t)model->threads * program->scratch_floats * sizeof(float);
   const size_t bytes = program->arena_bytes + scratch_bytes;
+  /* The system would promise more than it has, and end the process when it is used. */
+  if (bytes / (size_t)sysconf(_SC_PAGESIZE) >= (size_t)sysconf(_SC_PHYS_PAGES)) {
+    return PUNCHCARD_NO_MEMORY;
+  }
   model->block = calloc(1, bytes + PUNCHCARD_LINE);
   if (model->block == NULL) {
     return PUNCHCARD_NO_MEMORY;

@@ -95,7 +95,7 @@ def test_second_build_compiles_nothing(cache_dir: Path, monkeypatch: pytest.Monk
     def refuse(*_arguments: object, **_options: object) -> None:
         pytest.fail("a compiler was started")
 
-    monkeypatch.setattr("codegen.toolchain.build.run_command", refuse)
+    monkeypatch.setattr("codegen.toolchain.workshop.run_command", refuse)
     assert build(bundle, host_target(), cache_dir=cache_dir) == first
 
 
