@@ -438,7 +438,7 @@ def address(storage: Storage) -> Address:
 
 
 def _joined(source: Layout, target: Layout) -> tuple[Layout, Layout]:
-    """Layouts without gaps whose short planes are one long row: copied at once."""
+    """Layouts without gaps whose short planes are a few long rows, shared by threads."""
     same = (source.channels, source.height, source.width) == (
         target.channels,
         target.height,
@@ -447,8 +447,10 @@ def _joined(source: Layout, target: Layout) -> tuple[Layout, Layout]:
     dense = source.plane == target.plane == source.height * source.width
     if not (same and dense and source.plane < LINE_FLOATS):
         return source, target
-    row = compact(1, 1, source.channels * source.plane)
-    return row, row
+    elements = source.channels * source.plane
+    rows = next(n for n in (8, 4, 2, 1) if elements % n == 0 and (n == 1 or elements >= n * 1024))
+    even = compact(rows, 1, elements // rows)
+    return even, even
 
 
 def _valid(count: int, stride: int, start: int, size: int) -> tuple[int, int]:

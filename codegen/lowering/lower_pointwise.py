@@ -15,6 +15,9 @@ from codegen.lowering.program import Argument, Mask, Storage
 _MOVES_ZERO = frozenset({"sigmoid", "hard_sigmoid", "softplus", "exp", "log", "reciprocal"})
 """Functions of which f(0) is not zero."""
 
+_SHARE = 64
+"""Least vectors of a share: fewer are done before another thread has heard of them."""
+
 _BREAKS_ZERO = frozenset({"div", "pow"})
 """Functions of two operands of which f(0, 0) is not zero."""
 
@@ -53,12 +56,12 @@ def _emit_unary(
             "input": address(source),
             "output": address(output),
             "mask": mask_of(source.layout) if is_masked else None,
-            **_planes(source.layout, ("input_plane", "output_plane")),
+            **_planes(source.layout, context.lanes, ("input_plane", "output_plane")),
             "vectors": _vectors(source.layout, context.lanes),
             "alpha": alpha,
             "beta": beta,
         },
-        extent=_extent(source.layout),
+        extent=_extent(source.layout, context.lanes),
         reads=(source,),
         writes=output,
         note=activation.replace("_", " "),
@@ -75,7 +78,7 @@ def lower_binary(context: LoweringContext, node: Node) -> None:
     shapes = [context.shape(name) for name in node.inputs]
     if shapes[0] == shapes[1]:
         sources = [source_of(context, node, name) for name in node.inputs]
-        strides = [_stride(source.layout) for source in sources]
+        strides = [_stride(source.layout, context.lanes) for source in sources]
         _emit_binary(context, node, sources, strides, (node.op,))
         return
     per_channel = [_is_per_channel(item, shape) for item in shapes]
@@ -92,7 +95,7 @@ def lower_binary(context: LoweringContext, node: Node) -> None:
     step = 1 if math.prod(shapes[small]) > 1 else 0
     if sources[0].layout.is_blocked:
         step, words = context.lanes, (*words, "blocked")
-    _emit_binary(context, node, sources, [_stride(sources[0].layout), step], words)
+    _emit_binary(context, node, sources, [_stride(sources[0].layout, context.lanes), step], words)
 
 
 def _emit_binary(
@@ -115,11 +118,11 @@ def _emit_binary(
             "mask": mask_of(layout) if is_masked else None,
             "left_plane": strides[0],
             "right_plane": strides[1],
-            "output_plane": _stride(layout),
+            "output_plane": _stride(layout, context.lanes),
             "vectors": _vectors(layout, context.lanes),
             "alpha": float(node.number("alpha")) if "alpha" in attrs else 0.0,
         },
-        extent=_extent(layout),
+        extent=_extent(layout, context.lanes),
         reads=tuple(sources),
         writes=output,
         note=" ".join(words),
@@ -232,19 +235,24 @@ def _has_planes(layout: Layout) -> bool:
     return layout.is_planar or layout.is_blocked
 
 
-def _stride(layout: Layout) -> int:
-    return layout.plane if _has_planes(layout) else 0
+def _stride(layout: Layout, lanes: int) -> int:
+    return layout.plane if _has_planes(layout) else _vectors(layout, lanes) * lanes
 
 
-def _planes(layout: Layout, names: tuple[str, ...]) -> dict[str, Argument]:
-    return dict.fromkeys(names, _stride(layout))
+def _planes(layout: Layout, lanes: int, names: tuple[str, ...]) -> dict[str, Argument]:
+    return dict.fromkeys(names, _stride(layout, lanes))
 
 
 def _vectors(layout: Layout, lanes: int) -> int:
+    """Vectors of a plane, or of one thread's share of a value without planes."""
     if _has_planes(layout):
         return layout.vectors(lanes)
-    return -(-layout.channels * layout.plane // lanes)
+    return -(-layout.channels * layout.plane // lanes) // _extent(layout, lanes)
 
 
-def _extent(layout: Layout) -> int:
-    return layout.planes if _has_planes(layout) else 1
+def _extent(layout: Layout, lanes: int) -> int:
+    """Planes; a value without any is cut into equal shares for threads where it is long."""
+    if _has_planes(layout):
+        return layout.planes
+    vectors = -(-layout.channels * layout.plane // lanes)
+    return next(n for n in (8, 4, 2, 1) if vectors % n == 0 and (n == 1 or vectors >= n * _SHARE))
