@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import floor
+from math import floor, isfinite
 
 import numpy as np
 import numpy.typing as npt
@@ -90,7 +90,10 @@ def resize(
     scales, roi = attrs["scales"], attrs["roi"]
     assert isinstance(scales, tuple) and isinstance(roi, tuple)
     lists_fit = len(shape) == len(scales) == rank and len(roi) in (0, 2 * rank)
-    if not lists_fit or any(s < 1 for s in shape) or any(not s > 0 for s in scales):
+    # Sizes are rounded one way or the other from what the scales say.
+    triples = zip(shape, types[0].shape, scales, strict=lists_fit)
+    fits = all(out >= 1 and abs(out - size * scale) <= 1 for out, size, scale in triples)
+    if not (lists_fit and fits and all(map(isfinite, (*scales, *roi)))):
         msg = f"{types[0]} cannot be resized to {shape}"
         raise GraphError(msg)
     chosen = (attrs["mode"], attrs["coordinates"], attrs["rounding"])

@@ -14,6 +14,10 @@ Attrs = Mapping[str, AttrValue]
 Types = tuple[TensorType, ...]
 WeightShapes = Mapping[str, tuple[int, ...]]
 
+_MOST_WEIGHTS = 2**28
+"""A transposed convolution is compiled as the convolutions of its phases, which are as many as
+its strides, and each as wide as its dilation."""
+
 
 def conv(types: Types, attrs: Attrs, weights: WeightShapes) -> TensorType:
     """(n, ic, ...) with weight (oc, ic / groups, ...) to (n, oc, ...)."""
@@ -58,6 +62,11 @@ def conv_transpose(types: Types, attrs: Attrs, weights: WeightShapes) -> TensorT
     ]
     if any(size < 1 for size in sizes) or min(extra) < 0:
         msg = f"its padding leaves nothing of {x}"
+        raise GraphError(msg)
+    phases = zip(weight[2:], lists[0], lists[1], before, sizes, strict=True)
+    spread = [(max(d * (k - 1), less) // s + 2) * min(s, size) for k, s, d, less, size in phases]
+    if weight[0] * weight[1] * prod(spread) > _MOST_WEIGHTS:
+        msg = f"strides {lists[0]} or dilation {lists[1]} are too large for a weight of {weight}"
         raise GraphError(msg)
     out = TensorType((x.shape[0], filters, *sizes), x.dtype)
     _check_fusion(types, attrs, out)

@@ -19,7 +19,6 @@ from codegen.lowering.lower_movement import (
     lower_constant,
     lower_expand,
     lower_identity,
-    lower_pad,
     lower_reshape,
     lower_slice,
     lower_transpose,
@@ -30,6 +29,7 @@ from codegen.lowering.lower_normalise import (
     lower_layer_norm,
     lower_local_response,
 )
+from codegen.lowering.lower_pad import lower_pad
 from codegen.lowering.lower_pointwise import lower_binary, lower_unary
 from codegen.lowering.lower_pool import lower_global_pool, lower_pool
 from codegen.lowering.lower_resample import lower_gather, lower_resize

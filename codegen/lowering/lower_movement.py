@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from itertools import pairwise, product
-
-import numpy as np
+from dataclasses import replace
 
 from codegen.ir.movement_shapes import axis_of, slice_places
 from codegen.ir.node import Node
 from codegen.ir.window_shapes import is_picture
 from codegen.lowering.context import LoweringContext, natural_layout
-from codegen.lowering.layout import compact, planar
+from codegen.lowering.layout import planar
 from codegen.lowering.lower_algebra import is_striped
 from codegen.lowering.program import Storage
 from codegen.lowering.view import View, planes_of, view_of
@@ -87,70 +84,6 @@ def _as_planes(storage: Storage) -> Storage:
     width = layout.width * layout.block
     seen = replace(layout, channels=layout.planes, width=width, block=1)
     return replace(storage, layout=seen)
-
-
-def lower_pad(context: LoweringContext, node: Node) -> None:
-    """Lower padding of any axes: rows and columns in one step, other cases piece by piece."""
-    shape, padding = node.type.shape, node.integers("padding")
-    output = own_place(context, node)
-    name = node.inputs[0]
-    if is_picture(node.type) and len(padding) == 4 and node.text("mode") == "constant":
-        start = (-padding[0], -padding[1])
-        held = context.value(name)
-        context.copy(held, output, "with padding", start=start, fill=node.number("value"))
-    else:
-        _emit_pad(context, node, context.view(name), view_of(output, shape))
-    context.define(node.name, output)
-
-
-@dataclass(frozen=True)
-class _Run:
-    """Neighbours in the output whose origins are in step too."""
-
-    place: int
-    size: int
-    start: int
-    step: int
-
-
-def _emit_pad(context: LoweringContext, node: Node, source: View, target: View) -> None:
-    padding = node.integers("padding")
-    axes = len(padding) // 2
-    kept = len(source.sizes) - axes
-    is_constant = node.text("mode") == "constant"
-    if is_constant:
-        one = context.constant(np.full(1, node.number("value"), dtype=np.float32), compact(1, 1, 1))
-        filling = view_of(one, (1,)).expanded(target.sizes)
-        context.move(filling, target, "of one value everywhere")
-    runs = [[_Run(0, size, 0, 1)] for size in source.sizes[:kept]]
-    for axis in range(axes):
-        size, sides = source.sizes[kept + axis], (padding[axis], padding[axes + axis])
-        if is_constant:
-            runs.append([_Run(sides[0], size, 0, 1)])
-        else:
-            places = np.pad(np.arange(size), sides, mode=node.text("mode"))  # type: ignore[call-overload]
-            runs.append(_runs([int(place) for place in places]))
-    for piece in product(*runs):
-        sizes = tuple(run.size for run in piece)
-        lists = (tuple(run.start for run in piece), sizes, tuple(run.step for run in piece))
-        places = tuple(run.place for run in piece)
-        part = target.sliced(places, sizes, (1,) * len(sizes))
-        context.move(source.sliced(*lists), part, "with padding")
-
-
-def _runs(origins: list[int]) -> list[_Run]:
-    """Cut a list of origins where its step changes."""
-    runs: list[_Run] = []
-    steps = [second - first for first, second in pairwise(origins)]
-    place = 0
-    while place < len(origins):
-        end = place
-        while end < len(steps) and steps[end] == steps[place]:
-            end += 1
-        step = steps[place] if place < len(steps) else 0
-        runs.append(_Run(place, end - place + 1, origins[place], step))
-        place = end + 1
-    return runs
 
 
 def own_place(context: LoweringContext, node: Node) -> Storage:

@@ -6,7 +6,7 @@ import numpy as np
 
 from codegen.ir.movement_shapes import axis_of
 from codegen.ir.node import Node
-from codegen.ir.resampling import AxisTable, axis_tables
+from codegen.ir.resampling import AxisTable, IntArray, axis_tables
 from codegen.lowering.context import LoweringContext, natural_layout
 from codegen.lowering.lower_movement import own_place
 from codegen.lowering.program import Storage
@@ -29,7 +29,7 @@ def lower_resize(context: LoweringContext, node: Node) -> None:
         layout = natural_layout(tuple(shape))
         output = own_place(context, node) if is_last else context.buffer(layout)
         note = f"{node.text('mode')} resize to {' x '.join(map(str, shape))}"
-        _emit(context, source, output, tuple(shape), table, node.number("fill"), note)
+        emit_axis(context, source, output, tuple(shape), table, node.number("fill"), note)
         source = view_of(output, tuple(shape))
     context.define(node.name, output)
 
@@ -38,15 +38,20 @@ def lower_gather(context: LoweringContext, node: Node) -> None:
     """Lower a choice of items of one axis."""
     indices = np.array(node.integers("indices"), dtype=np.int32)
     axis = axis_of(node.attrs, len(node.type.shape))
-    count = np.arange(len(indices) + 1, dtype=np.int32)
-    table = AxisTable(axis, count, indices, np.ones(len(indices), dtype=np.float32))
     output, note = own_place(context, node), f"{len(indices)} items of axis {axis}"
     source = context.view(node.inputs[0])
-    _emit(context, source, output, node.type.shape, table, 0.0, note)
+    emit_axis(context, source, output, node.type.shape, choice(axis, indices), 0.0, note)
     context.define(node.name, output)
 
 
-def _emit(
+def choice(axis: int, indices: IntArray) -> AxisTable:
+    """A table that takes chosen elements as they are."""
+    starts = np.arange(len(indices) + 1, dtype=np.int32)
+    weights = np.ones(len(indices), dtype=np.float32)
+    return AxisTable(axis, starts, indices.astype(np.int32), weights)
+
+
+def emit_axis(
     context: LoweringContext,
     source: View,
     output: Storage,
@@ -55,6 +60,7 @@ def _emit(
     fill: float,
     note: str,
 ) -> None:
+    """One axis of a view by a table, into a storage of the new shape."""
     target = view_of(output, shape)
     loops = _loops(source, target, table.axis)
     if loops is None:

@@ -56,7 +56,7 @@ class _Axis:
     """One spatial axis of the convolution at stride 1.
 
     Attributes:
-        stride: number of phases.
+        stride: number of phases: the stride, or fewer where the output ends before.
         kernel: taps of the convolution.
         size: outputs of each phase.
         padding: zeros before and behind.
@@ -152,15 +152,17 @@ def _axis(node: Node, index: int, size: int, kernel: int) -> _Axis:
     before = node.integers("padding")[index]
     out = node.type.shape[2 + index]
     found: list[list[tuple[int, int]]] = []
-    for phase in range(stride):
+    # Phases behind the last output are not made.
+    phases = min(stride, out)
+    for phase in range(phases):
         reach = [(phase + before - dilation * k, k) for k in range(kernel)]
         found.append([(at // stride, k) for at, k in reach if at % stride == 0])
     offsets = [offset for taps in found for offset, _ in taps]
     # A kernel must start at or before the output's own position: padding is never negative.
-    first, last = min(0, *offsets), max(0, *offsets)
+    first, last = min([0, *offsets]), max([0, *offsets])
     count = max(ceil(out / stride), size - last)
     return _Axis(
-        stride=stride,
+        stride=phases,
         kernel=last - first + 1,
         size=count,
         padding=(-first, count + last - size),

@@ -73,6 +73,9 @@ WINDOWS: dict[str, Callable[[], onnx.ModelProto]] = {
         strides=[1, 3],
     ),
     "conv transpose": _transposed(3, 4, 3, 3, strides=[2, 2], pads=[1, 1, 1, 1]),
+    "conv transpose that skips": _transposed(
+        3, 2, 1, 2, strides=[7, 5], pads=[1, 3, 48, 33], shape=(1, 3, 8, 8)
+    ),
     "conv transpose grouped": _transposed(
         6, 2, 4, 3, shape=(1, 6, 7, 9), group=3, strides=[2, 3], output_padding=[1, 2]
     ),
@@ -130,6 +133,9 @@ MOVES: dict[str, Callable[[], onnx.ModelProto]] = {
     "pad edge": _node("Pad", [0, 1, 2, 0, 0, 0, 1, 3], mode="edge"),
     "pad reflect": _node("Pad", [0, 0, 2, 1, 0, 1, 1, 3], mode="reflect"),
     "pad wrap": _node("Pad", [0, 1, 2, 0, 0, 0, 1, 3], mode="wrap", opset=19),
+    "pad that wraps often": _node(
+        "Pad", [0, 0, 9, 0, 0, 0, 7, 8], mode="wrap", opset=19, shape=(1, 3, 2, 3)
+    ),
     "pad that cuts": _node("Pad", [0, 0, -2, 1, 0, 0, 1, -3], np.float32(0.5)),
     "depth to space": _node("DepthToSpace", shape=(1, 18, 3, 5), blocksize=3),
     "pixel shuffle": _node("DepthToSpace", shape=(1, 8, 3, 5), blocksize=2, mode="CRD"),

@@ -70,6 +70,12 @@ REFUSED: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], str]] = {
         {"pads": [4, 4, 4, 4]},
         "leaves nothing",
     ),
+    "phases without end": (
+        "ConvTranspose",
+        (np.ones((3, 2, 1, 1), np.float32),),
+        {"strides": [9000, 9000], "shape": (1, 3, 2, 2)},
+        "too large",
+    ),
     "shape of other elements": ("Reshape", ([1, 7, -1],), {}, "cannot take the shape"),
     "axis beyond": ("Concat", (np.ones((1, 3, 8, 8), np.float32),), {"axis": 4}, "no axis 4"),
     "index beyond": ("Gather", ([8],), {"axis": 2}, "not inside axis 2"),
