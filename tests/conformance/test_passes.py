@@ -144,6 +144,18 @@ def gelus() -> Graph:
             gate = b.add("mul", half, gate, name=f"half gate{index}")
         y = b.add("mul", x, gate, name=f"gated{index}")
         outputs.append(y if index else b.add("mul", y, half, name="end"))
+    cube = b.add("pow", x, b.constant([3.0], name="three"), name="cube")
+    cubes = (cube, b.add("mul", b.add("mul", x, x, name="square"), x, name="other cube"))
+    for index, cube in enumerate(cubes):
+        small = b.add(
+            "mul", cube, b.constant([0.044715], name=f"part{index}"), name=f"small{index}"
+        )
+        total = b.add("add", x, small, name=f"total{index}")
+        root = b.constant([(2 / np.pi) ** 0.5], name=f"constant{index}")
+        bent = b.add("tanh", b.add("mul", total, root, name=f"bent{index}"), name=f"tanh{index}")
+        gate = b.add("add", bent, one, name=f"bent gate{index}")
+        y = b.add("mul", b.add("mul", x, half, name=f"half{index}"), gate, name=f"bend{index}")
+        outputs.append(y)
     return b.build(*outputs, "gate1")
 
 
@@ -231,6 +243,7 @@ def test_a_gelu_in_parts_becomes_one_and_is_fused() -> None:
     assert after.by_name["end"].op == "gelu"
     assert after.by_name["gated1"].op == "gelu"
     assert after.by_name["gated2"].op == "mul"
+    assert after.by_name["bend0"].op == after.by_name["bend1"].op == "gelu_tanh"
 
 
 def test_masks_and_zeros_survive_folding() -> None:
