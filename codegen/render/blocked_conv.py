@@ -38,7 +38,7 @@ def _parameters(kernel: Microkernel, name: str, last: str) -> list[str]:
     adds = "const float *residual, " if "add" in kernel.variant else ""
     return wrapped(
         f"static void {name}(const {_STRUCT} *layer, const float *input, {adds}float *output, "
-        f"int {last}) {{"
+        f"int turn, int {last}) {{"
     )
 
 
@@ -48,13 +48,14 @@ def _switch(kernel: Microkernel, rows: int, widest: int) -> list[str]:
     lines.append("  switch (columns) {")
     for width in range(1, widest + 1):
         label = "default" if width == widest else f"case {width}"
-        call = f"tile_{rows}x{width}(layer, input, {adds}output, group);"
+        call = f"tile_{rows}x{width}(layer, input, {adds}output, turn, group);"
         lines += [f"    {label}:", f"      {call}", "      break;"]
     return [*lines, "  }", "}"]
 
 
 def _tile(kernel: Microkernel, rows: int, width: int) -> list[str]:
     blocks, lanes = kernel.tile[0], kernel.lanes
+    per_offset = max(1, blocks * lanes // LINE_FLOATS)
     lines = _parameters(kernel, f"tile_{rows}x{width}", "group")
     lines += [
         "  const int32_t *offsets = layer->offsets + layer->firsts[group];",
@@ -68,10 +69,21 @@ def _tile(kernel: Microkernel, rows: int, width: int) -> list[str]:
         at = f" + {b * lanes}" if b else ""
         copies = "".join(f", {name} = {names[0]}" for name in names[1:])
         lines += wrapped(f"  vector {names[0]} = load(bias{at}){copies};")
+    if per_offset == 1:
+        lines.append("  (void)turn;")
+    share = f"(turn % {per_offset}) * " if per_offset > 1 else ""
+    start = f"(ptrdiff_t)layer->starts[group + 1] * {blocks * lanes}"
+    turned = f" + (ptrdiff_t){share}count * {LINE_FLOATS}" if share else ""
+    lines += [
+        "  /* The next group's weights: each tile fetches its share of them. */",
+        f"  const float *next = layer->weights + {start}{turned};",
+    ]
     lines += ["  for (int k = 0; k < count; ++k) {", "    const float *x_0 = input + offsets[k];"]
     if rows == 2:
         lines.append("    const float *x_1 = x_0 + layer->input_row;")
-    # A group's first tile takes its weights from far away: 10 % of layers of 7x7 pixels.
+    # A group's first tile takes its weights from far away: that cost a fifth of a layer of 7x7
+    # pixels before these lines, which look ahead within the group and into the next one.
+    lines.append(f"    __builtin_prefetch(next + (ptrdiff_t)k * {LINE_FLOATS}, 0, 2);")
     for line in range(0, blocks * lanes, LINE_FLOATS):
         lines.append(f"    __builtin_prefetch(weights + {_AHEAD_FLOATS + line});")
     for b in range(blocks):
@@ -145,7 +157,7 @@ def _entry(kernel: Microkernel, rows: int) -> list[str]:
             f"        layer->residual + (ptrdiff_t)group * {blocks} * layer->residual_plane +",
             f"        oy * layer->residual_row + (ptrdiff_t)ox * {lanes};",
         ]
-    call = f"(layer, input, {'residual, ' if adds else ''}output, group, columns);"
+    call = f"(layer, input, {'residual, ' if adds else ''}output, tile, group, columns);"
     if rows == 1:
         return [*lines, f"    rows_1{call}", "  }", "}"]
     return [
