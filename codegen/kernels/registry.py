@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from codegen.kernels.blocked import BLOCKED_CONV, BLOCKED_DEPTHWISE, INTERLEAVE
+from codegen.kernels.dense_conv import DENSE_CONV
 from codegen.kernels.depthwise_conv import DEPTHWISE_CONV
 from codegen.kernels.depthwise_rows import DEPTHWISE_ROWS
 from codegen.kernels.direct import CONV_DIRECT, POOL_DIRECT
@@ -28,6 +29,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         family.name: family
         for family in (
             GROUP_CONV,
+            DENSE_CONV,
             DEPTHWISE_CONV,
             DEPTHWISE_ROWS,
             WINOGRAD,

@@ -1,4 +1,8 @@
-"""3x3 convolution of stride 1 by Winograd's minimal filtering, channels in the lanes."""
+"""3x3 convolution of stride 1 by Winograd's minimal filtering, channels in the lanes.
+
+Words of its variant: m4 or m6, the edge of a tile of outputs; "in" where the input lies in blocks
+of channels, "out" where the output and the residual do; "add" for a residual.
+"""
 
 from codegen.kernels.microkernel import Family, Field
 
@@ -7,7 +11,7 @@ WINOGRAD = Family(
     unit="tile rows or filter blocks",
     fields=(
         Field("input", "const float *", "element (0, 0, 0)"),
-        Field("residual", "const float *", "added before the activation; lies as the output does"),
+        Field("residual", "const float *", "added before the activation"),
         Field("output", "float *", "element (0, 0, 0)"),
         Field(
             "weights", "const float *", "[point][block of filters][channel][filter], transformed"
@@ -20,10 +24,13 @@ WINOGRAD = Family(
         Field("input_row", "ptrdiff_t", "elements between rows"),
         Field("output_plane", "ptrdiff_t", "elements between planes"),
         Field("output_row", "ptrdiff_t", "elements between rows"),
+        Field("residual_plane", "ptrdiff_t", "elements between planes"),
+        Field("residual_row", "ptrdiff_t", "elements between rows"),
         Field("channels", "int", "channels of the input, whole vectors"),
         Field("filters", "int", "filters, whole vectors"),
         Field("blocks", "int", "blocks of filters"),
         Field("input_height", "int", "rows of the input"),
+        Field("input_width", "int", "columns of the input"),
         Field("height", "int", "rows of the output"),
         Field("width", "int", "columns of the output"),
         Field("top", "int", "rows of padding above"),

@@ -25,7 +25,13 @@ from codegen.schedules.blocked_schedule import interleave_cycles, pass_cycles
 from codegen.schedules.depthwise_schedule import split_cycles
 
 _MOST_WAYS = 128
-_IN_NETS = {"grouped": 1.22, "pattern": 1.22, "depthwise_rows": 2.1, "depthwise": 2.1}
+_IN_NETS = {
+    "grouped": 1.22,
+    "dense": 1.22,
+    "pattern": 1.22,
+    "depthwise_rows": 2.1,
+    "depthwise": 2.1,
+}
 """How much slower than its strategy's estimate a planar layer was in MobileNetV2, dense and pruned.
 
 The estimates of blocked layers came within 8 % there on maps of 7x7 to 28x28 (larger ones wait for
@@ -182,7 +188,7 @@ def _cycles(context: LoweringContext, node: Node, plan: ConvPlan) -> float:
     """Cycles of a plan as measured among others, and of the split into phases that it needs."""
     name = plan.schedule.format
     cycles = plan.cycles * _IN_NETS.get(name, 1.0)
-    if name in {"grouped", "pattern"} and node.integers("stride") != (1, 1):
+    if name in {"grouped", "dense", "pattern"} and node.integers("stride") != (1, 1):
         cycles += split_cycles(math.prod(context.shape(node.inputs[0])), context.lanes)
     return cycles
 

@@ -14,6 +14,7 @@ from codegen.kernels.registry import FAMILIES
 from codegen.render.activations import activation_function
 from codegen.render.blocked_conv import render_blocked_conv
 from codegen.render.blocked_depthwise import render_blocked_depthwise
+from codegen.render.dense_conv import render_dense_conv
 from codegen.render.depthwise_conv import render_depthwise_conv
 from codegen.render.depthwise_rows import render_depthwise_rows
 from codegen.render.group_conv import render_group_conv
@@ -50,6 +51,7 @@ BODIES: Mapping[str, Callable[[Microkernel], list[str]]] = MappingProxyType(
         "conv_depthwise": render_depthwise_conv,
         "depthwise_rows": render_depthwise_rows,
         "winograd": render_winograd,
+        "conv_dense": render_dense_conv,
         "conv_pattern": render_pattern_conv,
         "linear": render_linear,
         "linear_wide": render_linear,

@@ -18,7 +18,9 @@ _STRUCT = "punchcard_winograd"
 def render_winograd(kernel: Microkernel) -> list[str]:
     """Helpers, the three stages, one block of tiles, and the loop over blocks."""
     edge = int(kernel.variant[0][1:])
-    lines = [*transpose_lines(kernel.lanes), "", *transform_lines(edge), ""]
+    only_blocks = {"in", "out"} <= set(kernel.variant)
+    lines = [] if only_blocks else [*transpose_lines(kernel.lanes), ""]
+    lines += [*transform_lines(edge), ""]
     lines += [*_fetch(kernel, edge), "", *_spread_all(kernel, edge), ""]
     for tiles in range(1, kernel.tile[0] + 1):
         lines += [*_multiply(kernel, tiles), ""]
@@ -29,6 +31,8 @@ def render_winograd(kernel: Microkernel) -> list[str]:
 
 def _fetch(kernel: Microkernel, edge: int) -> list[str]:
     lanes = kernel.lanes
+    if "in" in kernel.variant:
+        return _fetch_pixels(kernel, edge)
     return [
         "/* The rows that one row of tiles reads, of one vector of channels, to the patch. */",
         f"static void fetch(const {_STRUCT} *layer, int ic, int ty) {{",
@@ -50,6 +54,31 @@ def _fetch(kernel: Microkernel, edge: int) -> list[str]:
         f"        store(patch + i * {lanes}, part[i]);",
         "      }",
         f"      patch += {lanes * lanes};",
+        "    }",
+        "  }",
+        "}",
+    ]
+
+
+def _fetch_pixels(kernel: Microkernel, edge: int) -> list[str]:
+    lanes = kernel.lanes
+    return [
+        "/* The rows that one row of tiles reads, of one block of channels, to the patch. */",
+        f"static void fetch(const {_STRUCT} *layer, int ic, int ty) {{",
+        "  const float *input = layer->input + ic * layer->input_plane;",
+        "  float *patch = layer->patch;",
+        f"  for (int y = 0; y < {edge + 2}; ++y) {{",
+        f"    const int iy = ty * {edge} + y - layer->top;",
+        "    const int has_row = iy >= 0 && iy < layer->input_height;",
+        "    const float *row = input + iy * layer->input_row;",
+        "    for (int x = 0; x < layer->patch_columns; ++x) {",
+        "      const int ix = x - layer->left;",
+        "      vector pixel = {0};",
+        "      if (has_row && ix >= 0 && ix < layer->input_width) {",
+        f"        pixel = load(row + (ptrdiff_t)ix * {lanes});",
+        "      }",
+        "      store(patch, pixel);",
+        f"      patch += {lanes};",
         "    }",
         "  }",
         "}",
@@ -159,11 +188,13 @@ def _multiply_all(kernel: Microkernel, edge: int) -> list[str]:
 
 def _put(kernel: Microkernel) -> list[str]:
     lanes = kernel.lanes
+    if "out" in kernel.variant:
+        return _put_pixels(kernel)
     numbers = ", ".join(str(lane) for lane in range(lanes))
     adds = "add" in kernel.variant
     value = "part[i] + layer->bias[oc + i]"
     if adds:
-        value += " + load(layer->residual + at)"
+        value += " + load(residual + i * layer->residual_plane + x)"
     return [
         "/* One row of one vector of filters, from the patch to its planes. The last vector ends",
         " * with the row, so that a row of a vector's length or more spills nothing. */",
@@ -171,7 +202,8 @@ def _put(kernel: Microkernel) -> list[str]:
         f"  const lanes number = {{{numbers}}};",
         "  const lanes set = number < layer->width;",
         f"  const int last = layer->width > {lanes} ? layer->width - {lanes} : 0;",
-        "  const ptrdiff_t first = oc * layer->output_plane + oy * layer->output_row;",
+        "  float *output = layer->output + oc * layer->output_plane + oy * layer->output_row;",
+        *_residual_row(kernel, "oc"),
         f"  for (int ox = 0; ox < layer->width; ox += {lanes}) {{",
         "    const ptrdiff_t x = ox < last ? ox : last;",
         f"    vector part[{lanes}];",
@@ -180,10 +212,39 @@ def _put(kernel: Microkernel) -> list[str]:
         "    }",
         "    transpose(part);",
         f"    for (int i = 0; i < {lanes}; ++i) {{",
-        "      const ptrdiff_t at = first + i * layer->output_plane + x;",
         f"      const vector sum = {value};",
-        "      store(layer->output + at, keep(activate(sum, layer->alpha, 0.0f), set));",
+        "      const vector result = keep(activate(sum, layer->alpha, 0.0f), set);",
+        "      store(output + i * layer->output_plane + x, result);",
         "    }",
+        "  }",
+        "}",
+    ]
+
+
+def _residual_row(kernel: Microkernel, plane: str) -> list[str]:
+    if "add" not in kernel.variant:
+        return []
+    return [
+        f"  const float *residual = layer->residual + {plane} * layer->residual_plane;",
+        "  residual += oy * layer->residual_row;",
+    ]
+
+
+def _put_pixels(kernel: Microkernel) -> list[str]:
+    lanes = kernel.lanes
+    value = "load(row + at) + bias"
+    if "add" in kernel.variant:
+        value += " + load(residual + at)"
+    return [
+        "/* One row of one vector of filters, from the patch to its block. */",
+        f"static void put(const {_STRUCT} *layer, int oc, int oy, const float *row) {{",
+        f"  const int block = oc / {lanes};",
+        "  const vector bias = load(layer->bias + oc);",
+        "  float *output = layer->output + block * layer->output_plane + oy * layer->output_row;",
+        *_residual_row(kernel, "block"),
+        "  for (int ox = 0; ox < layer->width; ++ox) {",
+        f"    const ptrdiff_t at = (ptrdiff_t)ox * {lanes};",
+        f"    store(output + at, activate({value}, layer->alpha, 0.0f));",
         "  }",
         "}",
     ]

@@ -14,18 +14,22 @@ _SCRATCH_FLOATS = 1 << 20
 """Points of input and product that a thread holds at once: what two level-2 caches keep."""
 _BYTES_A_CYCLE = 6.0
 """Weights come from memory: each is used for the tiles of one block alone."""
+_MOVED = 2.5
+"""Cycles to move a vector of channels."""
 _SHUFFLED = 80.0
 """Cycles to load, transpose and store as many vectors as have lanes, of 16 lanes."""
 
 
 @dataclass(frozen=True)
 class WinogradShape:
-    """A layer's sizes, channels and filters in whole vectors."""
+    """A layer's sizes, channels and filters in whole vectors, and which sides lie in blocks."""
 
     channels: int
     filters: int
     height: int
     width: int
+    from_blocks: bool = False
+    to_blocks: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,9 +84,18 @@ def _plan(shape: WinogradShape, target: Target, edge: int) -> WinogradPlan:
     per_channel = max(tiles * vectors / 2, parts * 4.0)
     products = passes * points * blocks * shape.channels * per_channel
     weights = passes * points * shape.channels * filters * 4 / _BYTES_A_CYCLE
-    turned = _SHUFFLED * lanes / 16 * patch_columns / lanes * (edge + 2)
+    turned = (
+        patch_columns
+        / lanes
+        * (edge + 2)
+        * (_MOVED * lanes if shape.from_blocks else _SHUFFLED * lanes / 16)
+    )
     spread = rows * (turned + patch_columns * (edge + 2) + columns * points * 1.5)
-    turned = 1.5 * _SHUFFLED * lanes / 16 * math.ceil(shape.width / lanes) * edge
+    turned = (
+        math.ceil(shape.width / lanes)
+        * edge
+        * (_MOVED * lanes if shape.to_blocks else 1.5 * _SHUFFLED * lanes / 16)
+    )
     collapsed = rows * (turned + columns * points * 2.0)
     cycles = max(products, weights) + 0.3 * min(products, weights)
     cycles += shape.channels / lanes * spread + filters / lanes * collapsed

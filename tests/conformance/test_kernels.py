@@ -132,6 +132,10 @@ _SCHEDULES = {
     "blocked_first": Schedule("blocked_depthwise", 1, 8),
     "strided": Schedule("grouped", 1, 1),
     "even": Schedule("depthwise", 1, 4),
+    "halved": Schedule("depthwise_rows", 7, 1),
+    "pattern": Schedule("pattern", 1, 2),
+    "wide": Schedule("dense", 8, 3),
+    "winograd": Schedule("winograd", 4, 1),
 }
 """Layers of the graph below that are told how to be lowered, so that no family is left out."""
 

@@ -12,6 +12,7 @@ import pytest
 from codegen.compiler import generate
 from codegen.formats.winograd import FILTER_TRANSFORMS, transform_filters
 from codegen.ir import Graph, GraphBuilder
+from codegen.ir.passes import optimize
 from codegen.lowering.lower import lower
 from codegen.schedules.schedule import Schedule
 from codegen.targets.registry import TARGETS, cpu_features, load_target
@@ -81,6 +82,42 @@ def test_winograd_equals_torch_under_sanitizers(
         )
         for case, one, other in zip(cases, got, wanted, strict=True):
             assert compiled_graph.relative_error(one, other) <= BOUND, case
+
+
+def _chains(lanes: int) -> Graph:
+    """Pairs of layers of one section each, the second with a residual."""
+    builder = GraphBuilder("chains", seed=1)
+    ends = []
+    for index, (height, width) in enumerate(_SIZES[2:]):
+        channels = lanes * (1 + index % 2)
+        x = builder.input((1, channels, height, width), name=f"x{index}")
+        y = builder.conv(x, channels, 3, name=f"first{index}", bias=True, activation="relu")
+        z = builder.conv(y, 3 * lanes, 3, name=f"wide{index}", padding=(2, 1, 0, 1))
+        w = builder.conv(z, channels, 3, name=f"second{index}", padding=(0, 1, 2, 1))
+        ends.append(builder.add("add", w, y, name=f"sum{index}", activation="relu"))
+    return builder.build(*ends)
+
+
+@pytest.mark.parametrize("edge", sorted(FILTER_TRANSFORMS))
+@pytest.mark.parametrize("target", _targets(), ids=lambda target: target.name)
+def test_winograd_over_blocks_of_channels_equals_torch_under_sanitizers(
+    target: Target, edge: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = _chains(target.vector_floats)
+    names = [node.name for node in graph.nodes if node.op == "conv"]
+    schedules = {name: Schedule("winograd_blocked", edge, 1) for name in names}
+    steps = lower(optimize(graph), target, schedules).steps
+    variants = {step.microkernel.variant for step in steps}
+    assert {(f"m{edge}", "in", "out"), (f"m{edge}", "in", "out", "add")} <= variants
+    monkeypatch.setattr(compiled_graph, "generate", partial(generate, schedules=schedules))
+    inputs = compiled_graph.random_inputs(graph)
+    wanted = compiled_graph.run_torch(graph, inputs)
+    for threads in (1, 3):
+        got = compiled_graph.run_compiled(
+            graph, target, inputs, tmp_path, sanitize=True, repeat=2, threads=threads
+        )
+        for name, one, other in zip(graph.outputs, got, wanted, strict=True):
+            assert compiled_graph.relative_error(one, other) <= BOUND, name
 
 
 def _layer(channels: int, size: int, zeros: float = 0.0) -> Graph:

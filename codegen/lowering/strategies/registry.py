@@ -8,13 +8,14 @@ from types import MappingProxyType
 from codegen.errors import ScheduleError
 from codegen.lowering.layout import Kind
 from codegen.lowering.strategies.blocked import BLOCKED, BLOCKED_DEPTHWISE_CONV
+from codegen.lowering.strategies.dense import DENSE
 from codegen.lowering.strategies.depthwise import DEPTHWISE
 from codegen.lowering.strategies.depthwise_rows import DEPTHWISE_ROWS_STRATEGY
 from codegen.lowering.strategies.grouped import GROUPED
 from codegen.lowering.strategies.pattern import PATTERN
 from codegen.lowering.strategies.problem import ConvProblem
 from codegen.lowering.strategies.strategy import ConvPlan, ConvStrategy
-from codegen.lowering.strategies.winograd import WINOGRAD_STRATEGY
+from codegen.lowering.strategies.winograd import WINOGRAD_BLOCKED_STRATEGY, WINOGRAD_STRATEGY
 from codegen.schedules.schedule import Schedule
 
 STRATEGIES: Mapping[str, ConvStrategy] = MappingProxyType(
@@ -26,8 +27,10 @@ STRATEGIES: Mapping[str, ConvStrategy] = MappingProxyType(
             DEPTHWISE,
             DEPTHWISE_ROWS_STRATEGY,
             WINOGRAD_STRATEGY,
+            WINOGRAD_BLOCKED_STRATEGY,
             BLOCKED,
             BLOCKED_DEPTHWISE_CONV,
+            DENSE,
         )
     }
 )

@@ -6,6 +6,7 @@ from codegen.formats.winograd import FILTER_TRANSFORMS, transform_filters
 from codegen.kernels.winograd import WINOGRAD
 from codegen.lowering.context import address
 from codegen.lowering.conv_arguments import conv_bias
+from codegen.lowering.layout import Kind
 from codegen.lowering.program import Scratch, Storage
 from codegen.lowering.strategies.problem import ConvProblem
 from codegen.lowering.strategies.strategy import ConvPlan, ConvStrategy
@@ -14,17 +15,35 @@ from codegen.schedules.winograd_schedule import WinogradPlan, WinogradShape, pla
 
 
 def plan(problem: ConvProblem, wanted: Schedule | None) -> ConvPlan | None:
-    """The cheaper edge of a tile. Zeros gain nothing here: sparse layers cost less elsewhere."""
+    """From planes to planes. Zeros gain nothing here: sparse layers cost less elsewhere."""
+    return _plan(problem, wanted, "planar")
+
+
+def plan_blocked(problem: ConvProblem, wanted: Schedule | None) -> ConvPlan | None:
+    """From planes or blocks of channels to blocks, which lie as the transformed tiles do."""
+    return _plan(problem, wanted, "blocked")
+
+
+def _plan(problem: ConvProblem, wanted: Schedule | None, writes: Kind) -> ConvPlan | None:
+    """The cheaper edge of a tile."""
     if not _fits(problem) or problem.context.is_exact:
         return None
     _, filters, height, width = problem.node.type.shape
-    shape = WinogradShape(problem.in_shape[1], filters, height, width)
+    shape = WinogradShape(
+        problem.in_shape[1],
+        filters,
+        height,
+        width,
+        from_blocks=problem.reads == "blocked",
+        to_blocks=writes == "blocked",
+    )
     edge = None if wanted is None else wanted.rows
     if edge is not None and edge not in FILTER_TRANSFORMS:
         return None
     found = plan_winograd(shape, problem.target, edge)
-    schedule = Schedule("winograd", found.edge, found.block_rows)
-    return ConvPlan(schedule, found.cycles, lambda: _emit(problem, found, schedule))
+    name = "winograd" if writes == "planar" else "winograd_blocked"
+    schedule = Schedule(name, found.edge, found.block_rows)
+    return ConvPlan(schedule, found.cycles, lambda: _emit(problem, found, schedule, writes))
 
 
 def candidates(_problem: ConvProblem) -> list[Schedule]:
@@ -32,7 +51,15 @@ def candidates(_problem: ConvProblem) -> list[Schedule]:
     return [Schedule("winograd", edge, 1) for edge in FILTER_TRANSFORMS]
 
 
+def candidates_blocked(_problem: ConvProblem) -> list[Schedule]:
+    """Every edge of a tile."""
+    return [Schedule("winograd_blocked", edge, 1) for edge in FILTER_TRANSFORMS]
+
+
 WINOGRAD_STRATEGY = ConvStrategy("winograd", plan, candidates)
+WINOGRAD_BLOCKED_STRATEGY = ConvStrategy(
+    "winograd_blocked", plan_blocked, candidates_blocked, writes="blocked"
+)
 
 
 def _fits(problem: ConvProblem) -> bool:
@@ -46,15 +73,32 @@ def _fits(problem: ConvProblem) -> bool:
     )
 
 
-def _emit(problem: ConvProblem, found: WinogradPlan, schedule: Schedule) -> Storage:
+def _storages(problem: ConvProblem, writes: Kind) -> tuple[Storage, Storage | None, Storage]:
+    """Input, residual and output."""
+    context, node = problem.context, problem.node
+    source = context.blocked(node.inputs[0]) if problem.reads == "blocked" else problem.source()
+    if writes == "planar":
+        return source, problem.residual(), problem.make_output()
+    residual = context.blocked(node.inputs[1]) if problem.has_residual else None
+    return source, residual, context.buffer(context.blocked_layout(node.name))
+
+
+def _emit(problem: ConvProblem, found: WinogradPlan, schedule: Schedule, writes: Kind) -> Storage:
     context, node, lanes = problem.context, problem.node, problem.target.vector_floats
-    source, residual, output = problem.source(), problem.residual(), problem.make_output()
+    source, residual, output = _storages(problem, writes)
     top, left, _, _ = node.integers("padding")
     _, filters, height, width = node.type.shape
     tile = WINOGRAD.tiles[problem.target.registers][0]
     weights = transform_filters(problem.values, found.edge, lanes, tile[1])
-    # Rows narrower than a vector spill into the next one, which must be the same thread's.
-    takes_all = width < lanes or found.block_rows == found.tile_rows
+    # In planes, rows narrower than a vector spill into the next, which must be the same thread's.
+    spills = writes == "planar" and width < lanes
+    takes_all = spills or found.block_rows == found.tile_rows
+    words = {
+        f"m{found.edge}": True,
+        "in": problem.reads == "blocked",
+        "out": writes == "blocked",
+        "add": residual is not None,
+    }
     context.emit(
         "winograd",
         {
@@ -70,10 +114,13 @@ def _emit(problem: ConvProblem, found: WinogradPlan, schedule: Schedule) -> Stor
             "input_row": source.layout.row,
             "output_plane": output.layout.plane,
             "output_row": output.layout.row,
+            "residual_plane": 0 if residual is None else residual.layout.plane,
+            "residual_row": 0 if residual is None else residual.layout.row,
             "channels": problem.in_shape[1],
             "filters": filters,
             "blocks": found.blocks,
             "input_height": problem.in_shape[2],
+            "input_width": problem.in_shape[3],
             "height": height,
             "width": width,
             "top": top,
@@ -94,7 +141,7 @@ def _emit(problem: ConvProblem, found: WinogradPlan, schedule: Schedule) -> Stor
         ),
         activation=node.text("activation"),
         tile=tile,
-        variant=(f"m{found.edge}", *(() if residual is None else ("add",))),
+        variant=tuple(word for word, is_set in words.items() if is_set),
     )
     context.describe("winograd", schedule, weights.nbytes)
     return output
