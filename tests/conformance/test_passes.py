@@ -1,7 +1,7 @@
 """Every registered pass: same numbers, idempotent, verifier clean, zeros kept."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -112,6 +112,24 @@ def transposed() -> Graph:
     return randomised(b.build(y, z, b.add("tanh", w, name="act4")))
 
 
+def rows() -> Graph:
+    """A residual block of rows, each layer a picture between two reshapes; reshapes in chains."""
+    b = GraphBuilder("rows", seed=2)
+    x = b.input((1, 4, 9))
+
+    def layer(source: str, name: str) -> str:
+        wide = b.add("reshape", source, name=f"{name}/wide", shape=(1, 4, 1, 9))
+        y = b.conv(wide, 4, (1, 3), name=name, bias=True)
+        return b.add("reshape", y, name=f"{name}/row", shape=(1, 4, 9))
+
+    y = b.add("relu", b.batch_norm(layer(x, "a"), name="bn"), name="act")
+    z = b.add("add", layer(y, "b"), y, name="sum")
+    z = b.add("relu", z, name="last")
+    z = b.add("flatten", b.add("reshape", z, name="turn", shape=(1, 9, 4)), name="flat")
+    z = b.add("tanh", b.add("reshape", z, name="again", shape=(1, 4, 9)), name="end")
+    return randomised(b.build(z, b.add("reshape", x, name="same", shape=(1, 4, 9)), "a/row"))
+
+
 def identities() -> Graph:
     """Nodes that do nothing, in chains and as output; and some that do something."""
     big = float(np.finfo(np.float32).max)
@@ -181,6 +199,7 @@ CASES = (
     Case("batch_norms", batch_norms),
     Case("identities", identities),
     Case("transposed", transposed),
+    Case("rows", rows),
     Case("constants", constants),
     Case("gelus", gelus),
     *(zoo_case(name) for name in MODELS if not name.startswith("vgg16")),
@@ -236,6 +255,15 @@ def test_nothing_but_layers_pools_and_gates_is_left_of_a_base_model(name: str) -
     after = optimize(build_model(name, input_shape=(3, 32, 32), classes=5, width=0.25))
     left = {node.op for node in after.nodes}
     assert left <= {"conv", "linear", "global_average_pool", "flatten", "mul"}
+
+
+def test_a_residual_block_of_rows_is_two_convolutions_between_reshapes() -> None:
+    graph = rows()
+    graph = replace(graph, outputs=graph.outputs[:1]).with_nodes(
+        node for node in graph.nodes if node.name != "same"
+    )
+    ops = [node.op for node in optimize(graph).nodes]
+    assert ops == ["reshape", "conv", "conv", "tanh", "reshape"]
 
 
 def test_a_gelu_in_parts_becomes_one_and_is_fused() -> None:

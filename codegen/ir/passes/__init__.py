@@ -11,6 +11,7 @@ from codegen.ir.passes.fold_padding import fold_padding
 from codegen.ir.passes.fuse_activation import fuse_activation
 from codegen.ir.passes.fuse_add import fuse_add
 from codegen.ir.passes.fuse_gelu import fuse_gelu
+from codegen.ir.passes.lift_pointwise import lift_pointwise
 from codegen.ir.passes.remove_identities import remove_identities
 from codegen.ir.passes.split_conv_transpose import split_conv_transpose
 from codegen.ir.verify import verify_graph
@@ -22,6 +23,7 @@ Pass = Callable[[Graph], Graph]
 INFERENCE_PASSES: tuple[Pass, ...] = (
     remove_identities,
     fold_constants,
+    lift_pointwise,
     fold_padding,
     fold_batch_norm,
     fuse_gelu,

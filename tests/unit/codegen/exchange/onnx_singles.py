@@ -31,15 +31,16 @@ def _node(op: str, *tensors: Any, **attrs: Any) -> Callable[[], onnx.ModelProto]
     return lambda: one_node(op, named, **attrs)
 
 
-def _split(*sizes: int, axis: int, count: int) -> onnx.ModelProto:
+def _split(*sizes: int, axis: int, count: int, opset: int = 17) -> onnx.ModelProto:
     """A split of which the parts are joined backwards."""
     parts = [f"p{index}" for index in range(count)]
-    tensors = {"s": sizes} if sizes else {}
+    tensors = {"s": sizes} if sizes and opset >= 13 else {}
+    attrs: dict[str, Any] = {"split": sizes} if opset < 13 else {}
     nodes = [
-        helper.make_node("Split", ["x", *tensors], parts, axis=axis),
+        helper.make_node("Split", ["x", *tensors], parts, axis=axis, **attrs),
         helper.make_node("Concat", parts[::-1], ["y"], axis=axis),
     ]
-    return model(nodes, tensors)
+    return model(nodes, tensors, opset=opset)
 
 
 def _resize(
@@ -113,6 +114,7 @@ MOVES: dict[str, Callable[[], onnx.ModelProto]] = {
     "concat with a constant": lambda: one_node("Concat", {"c": _floats(1, 3, 8, 2)}, axis=-1),
     "split evenly": lambda: _split(axis=3, count=4),
     "split unevenly": lambda: _split(1, 0, 5, 2, axis=2, count=4),
+    "split old": lambda: _split(3, 1, 4, axis=2, count=3, opset=9),
     "slice": _node("Slice", [1, -1], [3, -9], [1, 2], [1, -2]),
     "slice old": _node("Slice", starts=[0, 2], ends=[2, 2**31 - 1], axes=[1, 3], opset=9),
     "slice backwards": _node("Slice", [-1, 100], [-(2**31), 0], [3, 2], [-1, -3]),
@@ -120,6 +122,8 @@ MOVES: dict[str, Callable[[], onnx.ModelProto]] = {
     "flatten behind": _node("Flatten", axis=2),
     "flatten all": _node("Flatten", axis=0),
     "squeeze": _node("Squeeze", [1, -1], shape=(1, 1, 8, 1)),
+    "squeeze old": _node("Squeeze", axes=[1], shape=(1, 1, 8, 3), opset=9),
+    "unsqueeze old": _node("Unsqueeze", axes=[2, 5], opset=9),
     "squeeze of all": _node("Squeeze", shape=(1, 1, 8, 3)),
     "unsqueeze": _node("Unsqueeze", [0, -1]),
     "transpose": _node("Transpose", perm=[0, 2, 3, 1]),
@@ -168,6 +172,11 @@ RESIZES: dict[str, Callable[[], onnx.ModelProto]] = {
         mode="linear",
         extrapolation_value=2.5,
         coordinate_transformation_mode="tf_crop_and_resize",
+    ),
+    "of opset 11": _resize((1, 1, 2.0, 0.5), opset=11, mode="linear"),
+    "of opset 13": _resize(sizes=(1, 3, 3, 19), opset=13, mode="cubic"),
+    "of opset 11 for classifiers": _resize(
+        (1, 1, 1.5, 0.75), opset=11, coordinate_transformation_mode="tf_half_pixel_for_nn"
     ),
     "of opset 10": lambda: one_node(
         "Resize", {"s": np.array([1, 1, 2, 3], np.float32)}, opset=10, mode="nearest"
