@@ -69,10 +69,18 @@ def _pointwise_rows() -> list[KernelRow]:
     return rows
 
 
+def _pattern_rows() -> list[KernelRow]:
+    """Kernels of patterns of their own: nothing is shared between filters."""
+    choice = LayerChoice("pattern", 8.1, patterns="natural-8", group=1)
+    asked = (("avx512", 0.60, 0.78), ("avx2", 0.40, 0.52))
+    return [KernelRow("per filter", c, c, size, choice, asked=asked) for c, size in _MAPS[:6]]
+
+
 KERNEL_ROWS: tuple[KernelRow, ...] = (
     *_group_rows(),
     *_other_group_rows(),
     *_pointwise_rows(),
+    *_pattern_rows(),
 )
 
 

@@ -1,9 +1,11 @@
 """Filter-kernel-weight (FKW), the compact format of pattern layers.
 
-PatDNN (ASPLOS 2020), section 4.3: filters, kernels and weights are stored so that kernels of one
-pattern follow each other. We deviate in the order: kernels are sorted by input channel, then by
-pattern (kernels.md 5.3), so that the inputs a pattern needs are loaded once for a run of kernels
-(the load redundancy elimination of section 4.4) and filters need no permutation.
+PatDNN (ASPLOS 2020), section 4.3: kernels of one pattern follow each other, so that a pattern is
+told once for a run of them and a kernel costs its weights and one small index. We deviate in the
+order. PatDNN stores filter by filter and sorts filters by length (its filter kernel reorder), since
+each of its threads takes whole filters; here the filters of a block lie in the cache together, so
+kernels are sorted by input channel and pattern, the index tells the filter, and the outputs need no
+permutation. What is reordered by length are the runs, where a loop over them should be predictable.
 """
 
 from __future__ import annotations
@@ -16,36 +18,51 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
 
+MOST_FILTERS = 256
+"""Filters of a block: their indices take one byte."""
+
+MOST_PATTERNS = 256
+"""Patterns of a layer: their indices take one byte."""
+
 _MOST_TAPS = 62
 """Taps of a kernel are bits of a 64-bit code."""
 
 
 @dataclass(frozen=True, eq=False)
-class FkwBlock:
-    """Kernels of a block of filters, sorted by input channel, pattern and filter.
+class Fkw:
+    """Kernels in blocks of filters; a run is kernels of one block, input channel and pattern.
 
     Attributes:
-        first: first filter of the block.
-        channels: (runs,) input channel of each run.
-        taps: (runs, entries) taps of its pattern, the last one repeated where it has fewer.
-        counts: (runs,) kernels in it.
+        shape: (filters, channels, taps) of the weights.
+        block: filters of a block; the last one may have fewer.
+        patterns: (patterns, entries) taps, the last one repeated where a pattern has fewer.
+        run_blocks: (runs,) block of each run.
+        run_channels: (runs,) its input channel.
+        run_patterns: (runs,) its pattern.
+        run_lengths: (runs,) kernels in it.
         filters: (kernels,) filter within the block.
         values: (kernels, entries).
     """
 
-    first: int
-    channels: IntArray
-    taps: IntArray
-    counts: IntArray
-    filters: npt.NDArray[np.uint16]
+    shape: tuple[int, int, int]
+    block: int
+    patterns: IntArray
+    run_blocks: IntArray
+    run_channels: IntArray
+    run_patterns: IntArray
+    run_lengths: IntArray
+    filters: npt.NDArray[np.uint8]
     values: FloatArray
 
     @property
-    def size_bytes(self) -> int:
-        """Bytes of filter indices and weights, and of runs stored as whole numbers of 4 bytes."""
-        entries = self.values.shape[1]
-        run_bytes = 4 * (entries + 1) * len(self.counts)
-        return int(self.filters.nbytes + self.values.nbytes + run_bytes)
+    def blocks(self) -> int:
+        """Blocks of filters."""
+        return -(-self.shape[0] // self.block)
+
+    @property
+    def kernel_bytes(self) -> int:
+        """Bytes of filter indices and weights: 17 a kernel of four weights."""
+        return self.filters.nbytes + self.values.nbytes
 
 
 def is_packable(weight: FloatArray, entries: int) -> bool:
@@ -56,46 +73,56 @@ def is_packable(weight: FloatArray, entries: int) -> bool:
     return bool(np.all(counts <= entries))
 
 
-def count_runs(weight: FloatArray, entries: int, block: int) -> tuple[int, int]:
-    """Runs and kernels that packing would give, quicker than packing."""
-    patterns, _ = _patterns_of(weight, entries)
-    filters, channels = np.nonzero(patterns >= 0)
-    keys = (filters // block) * weight.shape[1] + channels
-    runs = np.unique(keys * (int(patterns.max(initial=0)) + 1) + patterns[filters, channels])
-    return len(runs), len(filters)
+def pack_fkw(
+    weight: FloatArray, entries: int, block: int, *, channel_block: int | None = None
+) -> Fkw:
+    """Pack (filters, channels, taps) in blocks of filters.
 
-
-def pack_fkw(weight: FloatArray, entries: int, block: int) -> tuple[FkwBlock, ...]:
-    """Pack (filters, channels, taps) in blocks of at most `block` filters."""
-    patterns, taps = _patterns_of(weight, entries)
-    return tuple(
-        _pack_block(weight[first : first + block], patterns[first : first + block], taps, first)
-        for first in range(0, len(weight), block)
-    )
-
-
-def _pack_block(
-    weight: FloatArray, patterns: npt.NDArray[np.intp], taps: IntArray, first: int
-) -> FkwBlock:
-    filters, channels = np.nonzero(patterns >= 0)
-    pattern = patterns[filters, channels]
-    order = np.lexsort((filters, pattern, channels))
+    Args:
+        weight: no kernel has more than `entries` weights.
+        entries: weights of a pattern.
+        block: filters of a block, at most `MOST_FILTERS`.
+        channel_block: None leaves runs in the order of channels and patterns; else those of so
+            many channels are sorted by falling length, so that loops over them are predictable.
+    """
+    pattern_of, patterns = _patterns_of(weight, entries)
+    filters, channels = np.nonzero(pattern_of >= 0)
+    pattern = pattern_of[filters, channels]
+    run = ((filters // block) * weight.shape[1] + channels) * max(len(patterns), 1) + pattern
+    _, run_of, lengths = np.unique(run, return_inverse=True, return_counts=True)
+    keys: tuple[npt.NDArray[np.intp], ...] = (filters, run)
+    if channel_block is not None:
+        group = (filters // block) * weight.shape[1] + channels // channel_block
+        keys = (filters, run, -lengths[run_of], group)
+    order = np.lexsort(keys)
     filters, channels, pattern = filters[order], channels[order], pattern[order]
-    begins = np.ones(len(order), dtype=np.bool_)
-    begins[1:] = (np.diff(channels) != 0) | (np.diff(pattern) != 0)
-    starts = np.flatnonzero(begins)
-    chosen = taps[pattern]
+    starts = np.flatnonzero(np.diff(run[order], prepend=-1))
+    chosen = patterns[pattern]
     values = weight[filters[:, None], channels[:, None], chosen]
     # A repeated last tap carries its weight once.
     values[:, 1:][chosen[:, 1:] == chosen[:, :-1]] = 0
-    return FkwBlock(
-        first,
-        channels[starts].astype(np.int32),
-        taps[pattern[starts]],
-        np.diff(np.append(starts, len(order))).astype(np.int32),
-        filters.astype(np.uint16),
-        values.astype(np.float32),
+    return Fkw(
+        shape=(weight.shape[0], weight.shape[1], weight.shape[2]),
+        block=block,
+        patterns=patterns,
+        run_blocks=(filters[starts] // block).astype(np.int32),
+        run_channels=channels[starts].astype(np.int32),
+        run_patterns=pattern[starts].astype(np.int32),
+        run_lengths=np.diff(np.append(starts, len(order))).astype(np.int32),
+        filters=(filters % block).astype(np.uint8),
+        values=values.astype(np.float32),
     )
+
+
+def unpack_fkw(packed: Fkw) -> FloatArray:
+    """The weights again."""
+    weight = np.zeros(packed.shape, dtype=np.float32)
+    channels = np.repeat(packed.run_channels, packed.run_lengths)
+    first = np.repeat(packed.run_blocks, packed.run_lengths) * packed.block
+    taps = packed.patterns[np.repeat(packed.run_patterns, packed.run_lengths)]
+    filters = first + packed.filters.astype(np.intp)
+    np.add.at(weight, (filters[:, None], channels[:, None], taps), packed.values)
+    return weight
 
 
 def _patterns_of(weight: FloatArray, entries: int) -> tuple[npt.NDArray[np.intp], IntArray]:
@@ -121,14 +148,3 @@ def _patterns_of(weight: FloatArray, entries: int) -> tuple[npt.NDArray[np.intp]
         own = [tap for tap in range(code.bit_length()) if code >> tap & 1]
         taps[index] = own + own[-1:] * (entries - len(own))
     return table[where].reshape(codes.shape), taps
-
-
-def unpack_fkw(blocks: tuple[FkwBlock, ...], shape: tuple[int, int, int]) -> FloatArray:
-    """The weights again."""
-    weight = np.zeros(shape, dtype=np.float32)
-    for block in blocks:
-        channels = np.repeat(block.channels, block.counts)
-        taps = np.repeat(block.taps, block.counts, axis=0)
-        filters = block.first + block.filters.astype(np.intp)
-        np.add.at(weight, (filters[:, None], channels[:, None], taps), block.values)
-    return weight

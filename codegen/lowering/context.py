@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,16 @@ from codegen.ir.node import Node
 from codegen.kernels.microkernel import Microkernel
 from codegen.kernels.registry import FAMILIES
 from codegen.lowering.layout import LINE_FLOATS, Kind, Layout, Spacing, blocked, compact, planar
-from codegen.lowering.program import Address, Argument, Layer, Packed, Program, Step, Storage
+from codegen.lowering.program import (
+    Address,
+    Argument,
+    Layer,
+    Packed,
+    PackedType,
+    Program,
+    Step,
+    Storage,
+)
 from codegen.lowering.sections import plan_pixel_spacing, plan_spacing
 from codegen.lowering.strided_copy import copy_axes
 from codegen.lowering.view import View, common_shape, planes_of, row_major, storage_of, view_of
@@ -166,11 +174,14 @@ class LoweringContext:
         self._buffers.append(layout)
         return Storage("arena", len(self._buffers) - 1, layout)
 
-    def pack(
-        self, array: npt.NDArray[np.generic], kind: Literal["float", "int32_t", "uint16_t"]
-    ) -> Packed:
+    def pack(self, array: npt.NDArray[np.generic], kind: PackedType) -> Packed:
         """An array in the weights blob."""
-        types = {"float": np.float32, "int32_t": np.int32, "uint16_t": np.uint16}
+        types = {
+            "float": np.float32,
+            "int32_t": np.int32,
+            "uint16_t": np.uint16,
+            "uint8_t": np.uint8,
+        }
         return Packed(self._blob.add(array.astype(types[kind], copy=False)), kind)
 
     def constant(self, array: npt.NDArray[np.float32], layout: Layout) -> Storage:

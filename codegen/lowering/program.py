@@ -44,12 +44,15 @@ class Address:
     elements: int = 0
 
 
+PackedType: TypeAlias = Literal["float", "int32_t", "uint16_t", "uint8_t"]
+
+
 @dataclass(frozen=True)
 class Packed:
     """An array in the weights blob."""
 
     byte: int
-    type: Literal["float", "int32_t", "uint16_t"]
+    type: PackedType
 
 
 @dataclass(frozen=True)

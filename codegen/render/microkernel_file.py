@@ -25,6 +25,7 @@ from codegen.render.normalise import render_local_response, render_normalise
 from codegen.render.pattern_conv import render_pattern_conv
 from codegen.render.pointwise import render_binary, render_broadcast, render_unary
 from codegen.render.reduce import render_reduce
+from codegen.render.run_conv import render_run_conv
 from codegen.render.softmax import render_softmax
 from codegen.render.split import render_split
 from codegen.render.winograd import render_winograd
@@ -53,6 +54,7 @@ BODIES: Mapping[str, Callable[[Microkernel], list[str]]] = MappingProxyType(
         "winograd": render_winograd,
         "conv_dense": render_dense_conv,
         "conv_pattern": render_pattern_conv,
+        "conv_runs": render_run_conv,
         "linear": render_linear,
         "linear_wide": render_linear,
         "unary": render_unary,

@@ -1,89 +1,120 @@
-"""C text of the pattern convolution: the inputs of a pattern in registers, sums in the cache."""
+"""C text of the pattern convolution: a channel's nine taps in registers, patterns in the code."""
 
 from __future__ import annotations
 
 from codegen.kernels.microkernel import Microkernel
-from codegen.kernels.pattern_conv import ENTRIES, MOST_FILTERS
-from codegen.render.entry import entry_lines
-from codegen.render.wrapped import wrapped
+from codegen.kernels.pattern_conv import ENTRIES
+from codegen.kernels.pattern_set import SIDE, masks_of
+from codegen.render.filter_block import (
+    at,
+    begin_lines,
+    block_limit,
+    entry,
+    mask_lines,
+    store_lines,
+    times,
+)
 
 
 def render_pattern_conv(kernel: Microkernel) -> list[str]:
-    """For each width of a tile: its runs, its stores; then the loop over tiles and blocks."""
-    widths = range(1, kernel.tile[1] + 1)
-    lines = [f"enum {{ MOST_FILTERS = {MOST_FILTERS} }};", ""]
-    for width in widths:
-        lines += [*_run(kernel, width), "", *_tile(kernel, width), ""]
-    lines += [
-        *entry_lines(kernel, ("layer->width > 0", "layer->filter_count > 0")),
-        "  for (int ox = begin; ox < end; ox += layer->width) {",
-        "    const int left = end - ox < layer->width ? end - ox : layer->width;",
-        f"    const ptrdiff_t position = (ptrdiff_t)ox * {kernel.lanes};",
-        "    switch (left) {",
+    """For each width of a tile: a channel's window, one function a pattern, the tile."""
+    masks = masks_of(kernel.variant)
+    lines = [*_types(), *block_limit(kernel)]
+    for width in range(1, kernel.tile[1] + 1):
+        lines += [*_window(kernel, masks, width), ""]
+        for index, mask in enumerate(masks):
+            lines += [*_pattern(index, mask, width), ""]
+        lines += [*_channel(masks, width), "", *_tile(kernel, masks, width), ""]
+    return [*lines, *entry(kernel)]
+
+
+def _types() -> list[str]:
+    return [
+        "/* Where reading the packed kernels has come to. */",
+        "typedef struct {",
+        "  const uint8_t *counts;",
+        "  const uint8_t *filters;",
+        "  const float *weights;",
+        "} cursor;",
+        "",
     ]
-    for width in widths:
-        label = "default" if width == widths[-1] else f"case {width}"
-        lines += [f"      {label}:", f"        tile_{width}(layer, position);", "        break;"]
-    return [*lines, "    }", "  }", "}"]
 
 
-def _run(kernel: Microkernel, width: int) -> list[str]:
+def _taps(mask: int) -> list[int]:
+    return [tap for tap in range(SIDE * SIDE) if mask >> tap & 1]
+
+
+def _picture(mask: int) -> list[str]:
+    """Rows of a pattern, # where it has a weight."""
+    cells = ["#" if mask >> tap & 1 else "." for tap in range(SIDE * SIDE)]
+    return [" ".join(cells[row * SIDE : (row + 1) * SIDE]) for row in range(SIDE)]
+
+
+def _window(kernel: Microkernel, masks: tuple[int, ...], width: int) -> list[str]:
+    used = [tap for tap in range(SIDE * SIDE) if any(mask >> tap & 1 for mask in masks)]
     lines = [
-        "/* Kernels of one input channel and pattern: its inputs are loaded once for all. */",
-        f"static inline void run_{width}(vector *sums, const float *input, const int32_t *run,",
-        "                         const uint16_t *filters, const float *weights) {",
+        "/* What a channel gives to a tile: the inputs of every tap, for all filters. */",
+        f"typedef struct {{ vector tap[{SIDE * SIDE}][{width}]; }} window_{width};",
+        "",
+        f"static inline void load_window_{width}(window_{width} *x, const float *input,",
+        "                                 const int32_t *taps) {",
     ]
-    for entry in range(ENTRIES):
-        for v in range(width):
-            at = f" + {v * kernel.lanes}" if v else ""
-            lines.append(f"  const vector x_{entry}_{v} = load(input + run[{entry}]{at});")
     lines += [
-        f"  for (int oc = 0; oc < run[{ENTRIES}]; ++oc) {{",
-        f"    vector *sum = sums + (ptrdiff_t)filters[oc] * {width};",
-        f"    const float *w = weights + (ptrdiff_t)oc * {ENTRIES};",
+        f"  x->tap[{tap}][{v}] = load(input + taps[{tap}]{at(kernel, v)});"
+        for tap in used
+        for v in range(width)
     ]
+    return [*lines, "}"]
+
+
+def _pattern(index: int, mask: int, width: int) -> list[str]:
+    """The kernels of one pattern: only its taps are multiplied."""
+    taps = _taps(mask)
+    lines = [
+        *(
+            f"{'/*' if row == 0 else ' *'}   {text}{' */' if row == SIDE - 1 else ''}"
+            for row, text in enumerate(_picture(mask))
+        ),
+        f"static inline cursor pattern_{index}_{width}(vector *sums, const window_{width} *x, "
+        "cursor at) {",
+        f"  for (int left = at.counts[{index}]; left > 0; --left) {{",
+        f"    vector *sum = sums + {times(width)}at.filters[0];",
+    ]
+    lines += [f"    const vector w_{e} = broadcast(at.weights[{e}]);" for e in range(len(taps))]
     for v in range(width):
-        terms = "".join(f" + w[{entry}] * x_{entry}_{v}" for entry in range(ENTRIES))
+        terms = "".join(f" + w_{e} * x->tap[{tap}][{v}]" for e, tap in enumerate(taps))
         lines.append(f"    sum[{v}] = sum[{v}]{terms};")
-    return [*lines, "  }", "}"]
+    advance = ["    at.filters += 1;", f"    at.weights += {ENTRIES};"]
+    return [*lines, *advance, "  }", "  return at;", "}"]
 
 
-def _tile(kernel: Microkernel, width: int) -> list[str]:
-    adds = "add" in kernel.variant
-    lines = [
+def _channel(masks: tuple[int, ...], width: int) -> list[str]:
+    return [
+        f"static inline cursor channel_{width}(const punchcard_conv_pattern *layer, vector *sums,",
+        "                              const float *input, cursor at) {",
+        f"  window_{width} x;",
+        f"  load_window_{width}(&x, input, layer->taps);",
+        *(f"  at = pattern_{index}_{width}(sums, &x, at);" for index in range(len(masks))),
+        f"  at.counts += {len(masks)};",
+        "  return at;",
+        "}",
+    ]
+
+
+def _tile(kernel: Microkernel, masks: tuple[int, ...], width: int) -> list[str]:
+    return [
         f"static void tile_{width}(const punchcard_conv_pattern *layer, ptrdiff_t position) {{",
-        f"  vector sums[MOST_FILTERS * {width}];",
-        "  const float *input = layer->input + position;",
-        "  const uint16_t *filters = layer->filters;",
-        "  const float *weights = layer->weights;",
-    ]
-    for v in range(width):
-        at = f" + {v * kernel.lanes}" if v else ""
-        lines.append(f"  const lanes set_{v} = load_mask(layer->mask + position{at});")
-    lines += [
-        "  for (int first = 0; first < layer->filter_count; first += MOST_FILTERS) {",
-        "    const int rest = layer->filter_count - first;",
-        "    const int count = rest < MOST_FILTERS ? rest : MOST_FILTERS;",
-        "    for (int oc = 0; oc < count; ++oc) {",
-        "      const vector bias = broadcast(layer->bias[first + oc]);",
-    ]
-    lines += [f"      sums[oc * {width} + {v}] = bias;" for v in range(width)]
-    lines += [
+        f"  vector sums[{times(width)}MOST_FILTERS];",
+        "  cursor at = {layer->counts, layer->filters, layer->weights};",
+        *mask_lines(kernel, width),
+        "  for (int first = 0; first < layer->filter_count; first += layer->block) {",
+        *begin_lines(width),
+        "    const float *input = layer->input + position;",
+        "    for (int ic = 0; ic < layer->channels; ++ic) {",
+        f"      at = channel_{width}(layer, sums, input, at);",
+        "      input += layer->input_plane;",
         "    }",
-        "    const int32_t *starts = layer->starts + first / MOST_FILTERS;",
-        "    for (int ic = starts[0]; ic < starts[1]; ++ic) {",
-        f"      const int32_t *run = layer->runs + (ptrdiff_t)ic * {ENTRIES + 1};",
-        f"      run_{width}(sums, input, run, filters, weights);",
-        f"      filters += run[{ENTRIES}];",
-        f"      weights += (ptrdiff_t)run[{ENTRIES}] * {ENTRIES};",
-        "    }",
-        "    for (int oc = 0; oc < count; ++oc) {",
-        "      const ptrdiff_t plane = (first + oc) * layer->output_plane + position;",
-        f"      const vector *sum = sums + oc * {width};",
+        *store_lines(kernel, width),
+        "  }",
+        "}",
     ]
-    for v in range(width):
-        at = f" + {v * kernel.lanes}" if v else ""
-        value = f"sum[{v}] + load(layer->residual + plane{at})" if adds else f"sum[{v}]"
-        lines += wrapped(f"      const vector y_{v} = activate({value}, layer->alpha, 0.0f);")
-        lines.append(f"      store(layer->output + plane{at}, keep(y_{v}, set_{v}));")
-    return [*lines, "    }", "  }", "}"]

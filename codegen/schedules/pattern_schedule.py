@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from codegen.kernels.pattern_conv import ENTRIES, PATTERN_CONV
+from codegen.formats.fkw import Fkw
+from codegen.kernels.pattern_conv import ENTRIES, PATTERN_CONV, RUN_CONV
 from codegen.lowering.layout import LINE_FLOATS
 from codegen.schedules.schedule import Schedule
 from codegen.targets.target import Target
 
-# Loads and multiplications overlap, though not wholly: a run's length is data, so that its end is
-# often predicted wrong. The share is fitted to single layers of 16 to 256 channels.
-_NOT_OVERLAPPED = 0.4
-_STORE_CYCLES = 3.0
+
+@dataclass(frozen=True)
+class KernelCounts:
+    """What the cost of FKW weights depends on."""
+
+    kernels: int
+    runs: int
+    windows: int
+    filters: int
+
+    @classmethod
+    def of(cls, packed: Fkw) -> KernelCounts:
+        """Count; a window is what one block of filters reads of one channel."""
+        filters, channels, _ = packed.shape
+        windows = packed.blocks * channels
+        return cls(len(packed.filters), len(packed.run_lengths), windows, filters)
 
 
 @dataclass(frozen=True)
@@ -24,30 +38,70 @@ class PatternPlan:
     cycles: float
 
 
-def plan_pattern(
-    runs: int, kernels: int, filters: int, vectors: int, target: Target
-) -> PatternPlan:
-    """The cheapest tile width by the cost model.
+# Cycles fitted to single layers of 64 to 512 channels at 2.25x and 8.1x on a core whose vectors
+# are as wide as its FMA units. A vector of sums costs more than its two cycles of FMAs: it is
+# loaded and stored once a kernel, and stores of full width get in the way of FMAs.
+_KERNEL_CYCLES = 1.0
+_VECTOR_CYCLES = 2.8
+_MISPREDICTED_CYCLES = 9.0
+_RUN_CYCLES = 3.0
+_STORE_CYCLES = 3.0
+_TILE_CYCLES = 100.0
+
+
+def plan_pattern(counts: KernelCounts, vectors: int, target: Target) -> PatternPlan:
+    """The cheapest tile width of the microkernel that has the patterns in its code.
 
     Args:
-        runs: runs of kernels that share an input channel and a pattern.
-        kernels: kernels that are not empty.
-        filters: filters of the layer.
+        counts: of the packed weights.
         vectors: vectors of one output plane.
         target: gives tiles and lanes.
     """
-    loads = 1 + target.vector_floats / LINE_FLOATS
 
     def tile_cycles(width: int) -> float:
-        products = kernels * ENTRIES * width / 2
-        per_kernel = max((width + ENTRIES + 1) / 2, width)
-        moved = runs * ENTRIES * width * loads / 2 + kernels * per_kernel
-        least, most = sorted((products, moved))
-        return most + _NOT_OVERLAPPED * least + filters * width * _STORE_CYCLES
+        return (
+            counts.kernels * (_KERNEL_CYCLES + _VECTOR_CYCLES * width)
+            + counts.runs * _MISPREDICTED_CYCLES
+            + counts.windows * 9 * width * _load_cycles(target)
+        )
+
+    most = PATTERN_CONV.tiles[target.registers][0][1]
+    return _cheapest("pattern", counts, most, vectors, tile_cycles)
+
+
+def plan_runs(counts: KernelCounts, vectors: int, target: Target) -> PatternPlan:
+    """The same for the microkernel that takes patterns as data."""
+
+    def tile_cycles(width: int) -> float:
+        return counts.kernels * (_KERNEL_CYCLES + _VECTOR_CYCLES * width) + counts.runs * (
+            _RUN_CYCLES + ENTRIES * width * _load_cycles(target)
+        )
+
+    most = RUN_CONV.tiles[target.registers][0][1]
+    return _cheapest("runs", counts, most, vectors, tile_cycles)
+
+
+def _load_cycles(target: Target) -> float:
+    """Two loads a cycle; one that crosses a cache line counts twice."""
+    return (1 + target.vector_floats / LINE_FLOATS) / 2
+
+
+def _cheapest(
+    name: str,
+    counts: KernelCounts,
+    most: int,
+    vectors: int,
+    tile_cycles: Callable[[int], float],
+) -> PatternPlan:
+    def whole_tile(width: int) -> float:
+        return tile_cycles(width) + counts.filters * width * _STORE_CYCLES + _TILE_CYCLES
 
     best = (math.inf, 1)
-    for width in range(1, PATTERN_CONV.tiles[target.registers][0][1] + 1):
-        full, rest = divmod(vectors, width)
-        cycles = full * tile_cycles(width) + (tile_cycles(rest) if rest else 0.0)
+    for width in range(1, most + 1):
+        # Tiles are made as even as whole vectors allow.
+        tiles = -(-vectors // width)
+        narrow, wider = divmod(vectors, tiles)
+        cycles = (tiles - wider) * whole_tile(narrow)
+        cycles += wider * whole_tile(narrow + 1) if wider else 0.0
         best = min(best, (cycles, width))
-    return PatternPlan(Schedule("pattern", 1, best[1]), best[0])
+    return PatternPlan(Schedule(name, 1, best[1]), best[0])

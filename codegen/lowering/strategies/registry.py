@@ -14,6 +14,7 @@ from codegen.lowering.strategies.depthwise_rows import DEPTHWISE_ROWS_STRATEGY
 from codegen.lowering.strategies.grouped import GROUPED
 from codegen.lowering.strategies.pattern import PATTERN
 from codegen.lowering.strategies.problem import ConvProblem
+from codegen.lowering.strategies.runs import RUNS
 from codegen.lowering.strategies.strategy import ConvPlan, ConvStrategy
 from codegen.lowering.strategies.winograd import WINOGRAD_BLOCKED_STRATEGY, WINOGRAD_STRATEGY
 from codegen.schedules.schedule import Schedule
@@ -24,6 +25,7 @@ STRATEGIES: Mapping[str, ConvStrategy] = MappingProxyType(
         for strategy in (
             GROUPED,
             PATTERN,
+            RUNS,
             DEPTHWISE,
             DEPTHWISE_ROWS_STRATEGY,
             WINOGRAD_STRATEGY,
