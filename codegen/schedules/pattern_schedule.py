@@ -72,7 +72,6 @@ def plan_pattern(counts: KernelCounts, vectors: int, target: Target) -> PatternP
         vectors: vectors of one output plane.
         target: gives tiles and lanes.
     """
-
     cycles = _PATTERN[target.vector_floats == LINE_FLOATS]
 
     def tile_cycles(width: int) -> float:
@@ -86,7 +85,6 @@ def plan_pattern(counts: KernelCounts, vectors: int, target: Target) -> PatternP
 
 def plan_runs(counts: KernelCounts, vectors: int, target: Target) -> PatternPlan:
     """The same for the microkernel that takes patterns as data."""
-
     cycles = _RUNS[target.vector_floats == LINE_FLOATS]
 
     def tile_cycles(width: int) -> float:

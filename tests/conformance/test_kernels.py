@@ -132,6 +132,7 @@ def _algebra(builder: GraphBuilder, x: str) -> list[str]:
 
 
 _SCHEDULES = {
+    "few": Schedule("runs", 1, 3),
     "blocked": Schedule("blocked", 2, 6),
     "blocked_depthwise": Schedule("blocked_depthwise", 1, 8),
     "blocked_first": Schedule("blocked_depthwise", 1, 8),
@@ -209,10 +210,17 @@ def _every_operation() -> Graph:
     return builder.build(*outputs)
 
 
+def _schedules(target: Target) -> dict[str, Schedule]:
+    """Every family that the target has tiles for."""
+    if target.registers not in FAMILIES["conv_pattern"].tiles:
+        return _SCHEDULES
+    return {**_SCHEDULES, "pattern": Schedule("pattern", 1, 3)}
+
+
 @pytest.mark.parametrize("name", ["aarch64-a76", "armv7-neon"])
 def test_every_family_builds_without_a_warning_for_other_processors(name: str) -> None:
     target = load_target(name)
-    bundle = generate(_every_operation(), target, schedules=_SCHEDULES)
+    bundle = generate(_every_operation(), target, schedules=_schedules(target))
     binary = build(bundle, target, cache_dir=toolchain_cache())
     assert binary.elf[:4] == b"\x7fELF"
     assert "warning" not in binary.log
@@ -233,7 +241,7 @@ def test_every_family_equals_torch_under_sanitizers(compiler: str, tmp_path: Pat
             sanitize=True,
             compiler=cc_compiler(compiler),
             repeat=2,
-            schedules=_SCHEDULES,
+            schedules=_schedules(target),
         )
         wanted = compiled_graph.run_torch(graph, inputs)
         for name, one, other in zip(graph.outputs, got, wanted, strict=True):
@@ -243,7 +251,7 @@ def test_every_family_equals_torch_under_sanitizers(compiler: str, tmp_path: Pat
 
 def test_every_family_is_in_that_graph_or_needs_a_huge_layer() -> None:
     target = load_target("x86_64-avx512")
-    program = lower(_every_operation(), target, _SCHEDULES)
+    program = lower(_every_operation(), target, _schedules(target))
     used = {step.microkernel.family for step in program.steps}
     # Padding is cleared where large buffers share room, which the next test forces.
     assert used == FAMILIES.keys() - {"linear_wide", "clear"}
@@ -285,7 +293,7 @@ def test_every_family_runs_without_data_races(
             sanitize="thread",
             threads=3,
             repeat=3,
-            schedules=_SCHEDULES,
+            schedules=_schedules(target),
         )
         for name, one, other in zip(graph.outputs, got, wanted, strict=True):
             assert compiled_graph.relative_error(one, other) <= 1e-4, name
