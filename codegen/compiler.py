@@ -79,7 +79,7 @@ def generate(
     return SourceBundle(
         files=(*files, *programs, model, *runtime_files()),
         weights=weights,
-        manifest=_manifest(graph, target, threads, parts, weights),
+        manifest=_manifest(graph, target, threads, parts, weights, frozenset(schedules or ())),
         target=target.full_name,
     )
 
@@ -125,7 +125,12 @@ class _Part:
 
 
 def _manifest(
-    graph: Graph, target: Target, threads: int, parts: list[_Part], weights: bytes
+    graph: Graph,
+    target: Target,
+    threads: int,
+    parts: list[_Part],
+    weights: bytes,
+    tuned: frozenset[str],
 ) -> dict[str, Any]:
     inputs = [{"name": name, "shape": list(kind.shape)} for name, kind in graph.inputs]
     outputs = [{"name": name, "shape": list(graph.type_of(name).shape)} for name in graph.outputs]
@@ -146,7 +151,10 @@ def _manifest(
         "weights_bytes": len(weights),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "threads": threads,
-        "layers": [_layer(index, program, sizes) for index in range(len(program.layers))],
+        "layers": [
+            {**_layer(index, program, sizes), "tuned": layer.name in tuned}
+            for index, layer in enumerate(program.layers)
+        ],
     }
 
 

@@ -134,6 +134,23 @@ def pin_and_raise(threads: int) -> None:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
 
 
+@contextlib.contextmanager
+def pinned_and_raised(threads: int) -> Iterator[None]:
+    """Inside, this thread and what it starts have those cores and that priority."""
+    cores, policy, parameter = (
+        os.sched_getaffinity(0),
+        os.sched_getscheduler(0),
+        os.sched_getparam(0),
+    )
+    pin_and_raise(threads)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, policy, parameter)
+
+
 def raise_all_threads(pid: int) -> None:
     """Give every thread of a running process real-time priority where the system allows."""
     for task in _tasks(pid):

@@ -29,6 +29,21 @@ def compile_model(
     exact: Annotated[
         bool, typer.Option("--exact", help="Forbid Winograd kernels, which round more.")
     ] = False,
+    tune: Annotated[
+        float, typer.Option("--tune", min=0, metavar="SECONDS", help="Measure schedules first.")
+    ] = 0,
+    tune_on: Annotated[
+        str, typer.Option("--tune-on", metavar="DEVICE", help="Registered device to measure on.")
+    ] = "local",
+    tuning_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--tuning-file", metavar="FILE", help="Where tuned schedules are kept and read from."
+        ),
+    ] = None,
+    untuned: Annotated[
+        bool, typer.Option("--untuned", help="Default schedules, whatever was tuned before.")
+    ] = False,
 ) -> None:
     """Compile a model; zeros found in its weights decide which layers become sparse."""
     from backend.cli.progress import say
@@ -45,18 +60,30 @@ def compile_model(
 
     from backend.devices.compilation import compile_graph
     from backend.models.zoo import load_model
+    from backend.storage.settings import load_settings
+    from backend.tuning.tune_graph import known_schedules, tune_graph
 
+    settings = load_settings()
     graph = load_model(model)
-    package = compile_graph(
-        graph,
-        chosen,
-        out,
-        threads=threads,
-        compiler=compiler,
-        library_prefix=prefix,
-        on_step=say,
-        is_exact=exact,
+    if tune:
+        settings.make_folders()
+        found = tune_graph(
+            graph, chosen, seconds=tune, settings=settings, device=tune_on, threads=threads,
+            is_exact=exact, file=tuning_file, on_progress=lambda _share, text: say(text),
+        )  # fmt: skip
+        say(
+            f"tuned {len(found.schedules)} layers in {found.seconds:.0f} s: {found.rounds} "
+            f"programs, {found.measured} schedules, {found.gain:.2f}x the default's speed"
+        )
+    schedules = (
+        {}
+        if untuned
+        else known_schedules(graph, chosen, settings=settings, file=tuning_file, is_exact=exact)
     )
+    package = compile_graph(
+        graph, chosen, out, threads=threads, compiler=compiler, library_prefix=prefix, on_step=say,
+        is_exact=exact, schedules=schedules,
+    )  # fmt: skip
     for layer in package.manifest["layers"]:
         kept = layer["nonzero_macs"] / layer["macs"] if layer["macs"] else 1.0
         say(f"{layer['name'][:40]:40} {layer['format'] or '-':14} {kept:6.1%} of MACs")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from codegen.compiler import generate
 from codegen.ir.graph import Graph
 from codegen.ir.storage import save_graph
 from codegen.package import Package, write_package
+from codegen.schedules.schedule import Schedule
 from codegen.targets.target import Target
 from codegen.toolchain.build import build
 from codegen.toolchain.compiler import Compiler
@@ -39,6 +40,7 @@ def compile_graph(
     library_prefix: str | None = None,
     on_step: Callable[[str], None] | None = None,
     is_exact: bool = False,
+    schedules: Mapping[str, Schedule] | None = None,
 ) -> Package:
     """Compile a graph into a package folder, whole or not at all.
 
@@ -54,12 +56,13 @@ def compile_graph(
         on_step: Told in words what is being done.
         library_prefix: Adds static and shared libraries, whose names in C begin with it.
         is_exact: Forbids kernels that round more than a plain sum of products does.
+        schedules: Fixes those of some layers, by name: what a tuner found.
 
     Raises:
         PunchcardError: The graph cannot be compiled, the compiler failed, or the folder cannot be
             written.
     """
-    bundle = generate(graph, target, threads=threads, is_exact=is_exact)
+    bundle = generate(graph, target, threads=threads, is_exact=is_exact, schedules=schedules)
     binary = build(
         bundle, target, compiler=compiler, cache_dir=toolchain_cache(settings), on_step=on_step
     )
