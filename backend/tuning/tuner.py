@@ -134,11 +134,13 @@ class _Run:
         self._target = target
         self._names: dict[str, list[str]] = {}
         self._studies: dict[str, LayerStudy] = {}
+        self._formats: dict[str, str] = {}
         for layer in layers:
             self._names.setdefault(layer.signature, []).append(layer.name)
             if layer.signature not in self._studies:
                 entry = file.entry(target, layer.signature)
                 self._studies[layer.signature] = LayerStudy(layer.choices, entry, seed)
+                self._formats[layer.signature] = layer.default.format
         self._rounds = self._measured = 0
         self._round_seconds = 0.0
 
@@ -176,11 +178,14 @@ class _Run:
             kept = {key: s for key, s in wins.items() if self._is_sure(key, turns)}
             whole = [turn.default_ms[TOTAL] / turn.other_ms[TOTAL] for turn in turns]
             gain = statistics.median(whole) if turns else 1.0
-            if kept == wins:
-                # All hold by themselves; together they must be worth it too.
-                wins = wins if gain > 1.0 else {}
+            if kept != wins:
+                wins = kept
+            elif gain > 1.0:
                 break
-            wins = kept
+            else:
+                # Each holds by itself, but another layout made its neighbours pay.
+                same = {key: s for key, s in wins.items() if s.format == self._formats[key]}
+                wins = same if len(same) < len(wins) else {}
         for key in self._studies:
             entry = self._file.entry(self._target, key)
             entry.schedule = wins.get(key)

@@ -16,8 +16,9 @@ from codegen.ir.node import Node
 from codegen.ir.window_shapes import is_picture
 from codegen.kernels.linear import LINEAR
 from codegen.lowering.context import LoweringContext
+from codegen.lowering.layout_plan import plan_layouts
 from codegen.lowering.strategies.problem import ConvProblem
-from codegen.lowering.strategies.registry import candidates, choose
+from codegen.lowering.strategies.registry import STRATEGIES, candidates, plans
 from codegen.schedules.linear_schedule import plan_linear
 from codegen.schedules.schedule import Schedule
 from codegen.targets.target import Target
@@ -57,15 +58,25 @@ def tuning_space(graph: Graph, target: Target, *, is_exact: bool = False) -> lis
         is_exact: as in `lower`.
     """
     context = LoweringContext(graph, target, is_exact=is_exact)
+    defaults = plan_layouts(context).convs
     found: list[TunableLayer] = []
-    known: dict[str, tuple[Schedule, tuple[tuple[Schedule, float], ...]]] = {}
+    known: dict[str, dict[Schedule, float]] = {}
     for node in graph.nodes:
         if not _has_knobs(context, node):
             continue
         signature = layer_signature(graph, node)
         if signature not in known:
             known[signature] = _choices(context, node)
-        default, choices = known[signature]
+        costs = known[signature]
+        default = defaults[node.name].schedule if node.op == "conv" else _linear(context, node)
+        scale = max(costs.get(default, 1.0), 1.0)
+        others = ((schedule, cost / scale) for schedule, cost in costs.items())
+        choices = tuple(
+            sorted(
+                ((schedule, cost) for schedule, cost in others if schedule != default),
+                key=lambda item: (item[1], item[0].to_json()),
+            )
+        )
         if choices:
             work = nonzero_macs(graph, node)
             found.append(TunableLayer(node.name, signature, work, default, choices))
@@ -137,30 +148,26 @@ def _has_knobs(context: LoweringContext, node: Node) -> bool:
     return not ConvProblem(context, node).is_single_pixel
 
 
-def _choices(
-    context: LoweringContext, node: Node
-) -> tuple[Schedule, tuple[tuple[Schedule, float], ...]]:
-    if node.op == "linear":
-        return _linear_choices(context, node)
-    problem = ConvProblem(context, node)
-    default = choose(problem, None)
-    found: dict[Schedule, float] = {}
-    for schedule in dict.fromkeys(candidates(problem)):
-        cycles = _cycles(context, node, schedule)
-        if cycles is not None and schedule != default.schedule:
-            found[schedule] = cycles / max(default.cycles, 1.0)
-    ordered = sorted(found.items(), key=lambda item: (item[1], item[0].to_json()))
-    return default.schedule, tuple(ordered)
-
-
-def _linear_choices(
-    context: LoweringContext, node: Node
-) -> tuple[Schedule, tuple[tuple[Schedule, float], ...]]:
+def _linear(context: LoweringContext, node: Node) -> Schedule:
     used = context.graph.weights[node.weights["weight"]].values != 0
-    default = plan_linear(used, context.target)
-    tiles = LINEAR.tiles[context.target.registers]
-    others = [Schedule("linear", rows, vectors) for rows, vectors in tiles]
-    return default, tuple((other, 1.0) for other in others if other != default)
+    return plan_linear(used, context.target)
+
+
+def _choices(context: LoweringContext, node: Node) -> dict[Schedule, float]:
+    """Every schedule that fits, with its estimated cycles."""
+    if node.op == "linear":
+        tiles = LINEAR.tiles[context.target.registers]
+        return {Schedule("linear", rows, vectors): 1.0 for rows, vectors in tiles}
+    found = {}
+    problem = ConvProblem(context, node)
+    # Strategies without knobs are a choice too.
+    firsts = [s.plan(problem, None) for s in STRATEGIES.values()]
+    known = [plan.schedule for plan in firsts if plan is not None]
+    for schedule in dict.fromkeys([*known, *candidates(problem)]):
+        cycles = _cycles(context, node, schedule)
+        if cycles is not None:
+            found[schedule] = cycles
+    return found
 
 
 def _cycles(context: LoweringContext, node: Node, schedule: Schedule) -> float | None:
@@ -170,6 +177,8 @@ def _cycles(context: LoweringContext, node: Node, schedule: Schedule) -> float |
         fits = schedule.format == "linear" and (schedule.rows, schedule.vectors) in tiles
         return 1.0 if fits else None
     try:
-        return choose(ConvProblem(context, node), schedule).cycles
+        # Every strategy takes planes; where blocks of channels are at hand it is no slower.
+        found = plans(ConvProblem(context, node), schedule)
     except ScheduleError:
         return None
+    return min((plan.cycles for plan in found.values()), default=None)
