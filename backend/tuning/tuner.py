@@ -29,7 +29,9 @@ _SURE_SHARE = 0.75
 _SEARCH_SHARE = 0.7
 # Layers below this share of the net's time are left as they are.
 _LEAST_SHARE = 0.004
-_SEARCH_TURNS, _CONFIRM_TURNS = 2, 7
+_SEARCH_TURNS, _CONFIRM_TURNS = 3, 9
+# Measurements of all wins together; each drops what did not hold in it.
+_CONFIRMATIONS = 3
 
 Schedules = Mapping[str, Schedule]
 
@@ -170,17 +172,20 @@ class _Run:
             best = study.best()
             if best is not None and best[1] < _WIN:
                 wins[key] = best[0]
-        gain = 1.0
-        while wins:
+        gain, confirmed = 1.0, dict[str, Schedule]()
+        for attempt in range(_CONFIRMATIONS):
+            if not wins:
+                break
             self._check()
             self._say(_SEARCH_SHARE, f"confirming {len(wins)} wins together")
             turns = self._timed(self._spread(wins), _CONFIRM_TURNS)
             kept = {key: s for key, s in wins.items() if self._is_sure(key, turns)}
             whole = [turn.default_ms[TOTAL] / turn.other_ms[TOTAL] for turn in turns]
             gain = statistics.median(whole) if turns else 1.0
-            if kept != wins:
+            if kept != wins and attempt + 1 < _CONFIRMATIONS:
                 wins = kept
             elif gain > 1.0:
+                confirmed = kept
                 break
             else:
                 # Each holds by itself, but another layout made its neighbours pay.
@@ -188,12 +193,12 @@ class _Run:
                 wins = same if len(same) < len(wins) else {}
         for key in self._studies:
             entry = self._file.entry(self._target, key)
-            entry.schedule = wins.get(key)
-            entry.gain = 1.0 if key not in wins else 1.0 / entry.tried[wins[key].to_json()]
+            chosen = entry.schedule = confirmed.get(key)
+            entry.gain = 1.0 if chosen is None else 1.0 / entry.tried[chosen.to_json()]
         self._file.save()
         return TuningResult(
-            self._spread(wins),
-            gain if wins else 1.0,
+            self._spread(confirmed),
+            gain if confirmed else 1.0,
             self._rounds,
             self._measured,
             self._clock() - self._begin,

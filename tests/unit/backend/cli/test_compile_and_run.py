@@ -56,7 +56,7 @@ def test_compiled_net_runs_and_equals_torch(
     names = {layer["name"] for layer in report["layers"]}
     assert {node.name for node in graph.nodes if node.op == "conv"} <= names
     for layer in report["layers"]:
-        assert set(layer) == {"name", "ms", "macs", "nonzero_macs", "kernel"}
+        assert {"name", "ms", "macs", "nonzero_macs", "kernel"} <= set(layer)
     output = np.load(tmp_path / "y.npy")
     expected = reference_output(graph, values)
     assert np.abs(output - expected).max() <= 1e-4 * np.abs(expected).max()
