@@ -128,10 +128,12 @@ def bench_cores(threads: int) -> set[int]:
 
 
 def pin_and_raise(threads: int) -> None:
-    """In a child before it starts: its cores, and real-time priority where the system allows."""
+    """In a child before it starts: its cores, and real-time priority where the system allows.
+
+    With $PUNCHCARD_REAL_TIME=0 the priority stays: for machines where others are at work.
+    """
     os.sched_setaffinity(0, bench_cores(threads))
-    with contextlib.suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
+    _raise(0)
 
 
 @contextlib.contextmanager
@@ -154,8 +156,14 @@ def pinned_and_raised(threads: int) -> Iterator[None]:
 def raise_all_threads(pid: int) -> None:
     """Give every thread of a running process real-time priority where the system allows."""
     for task in _tasks(pid):
-        with contextlib.suppress(OSError):
-            os.sched_setscheduler(task, os.SCHED_RR, os.sched_param(PRIORITY))
+        _raise(task)
+
+
+def _raise(task: int) -> None:
+    if os.environ.get("PUNCHCARD_REAL_TIME") == "0":
+        return
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(task, os.SCHED_RR, os.sched_param(PRIORITY))
 
 
 def _tasks(pid: int) -> Iterator[int]:
