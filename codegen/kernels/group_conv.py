@@ -42,3 +42,31 @@ GROUP_CONV = Family(
     padding="by taps",
     fills_rows=True,
 )
+
+COMPACT_CONV = Family(
+    name="conv_compact",
+    unit="groups of filters",
+    fields=(
+        Field("input", "const float *", "element (0, 0, 0) of the planes that offsets count from"),
+        Field("residual", "const float *", "added before the activation; lies as the output does"),
+        Field("output", "float *", "element (0, 0, 0)"),
+        Field("starts", "const int32_t *", "first offset of each group, then their total"),
+        Field(
+            "offsets", "const int32_t *", "from a position to what is read for it; some more behind"
+        ),
+        Field("weights", "const float *", "[offset][filter of the group]"),
+        Field("bias", "const float *", "[group][filter of the group]"),
+        Field("planes", "const int32_t *", "[group][filter of the group]: element of its plane"),
+        Field("sums", "float *", "[filter of the group][sums_plane]: room for one group"),
+        Field("sums_plane", "int", "elements between the sums of filters"),
+        Field("vectors", "int", "whole vectors of positions"),
+        Field("height", "int", "rows of the output"),
+        Field("width", "int", "columns of the output; positions count no others"),
+        Field("output_row", "int", "elements between rows of the output"),
+        Field("alpha", "float", "slope of a leaky relu"),
+    ),
+    tiles=GROUP_CONV.tiles,
+    balance="starts",
+    unit_work=40,
+)
+"""The same over positions without pad columns: small maps, where these would waste lanes."""

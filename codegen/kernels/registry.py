@@ -10,7 +10,7 @@ from codegen.kernels.dense_conv import DENSE_CONV
 from codegen.kernels.depthwise_conv import DEPTHWISE_CONV
 from codegen.kernels.depthwise_rows import DEPTHWISE_ROWS
 from codegen.kernels.direct import CONV_DIRECT, POOL_DIRECT
-from codegen.kernels.group_conv import GROUP_CONV
+from codegen.kernels.group_conv import COMPACT_CONV, GROUP_CONV
 from codegen.kernels.linear import LINEAR, LINEAR_WIDE
 from codegen.kernels.matmul import MATMUL
 from codegen.kernels.microkernel import Family
@@ -21,7 +21,7 @@ from codegen.kernels.reduce import REDUCE
 from codegen.kernels.resample import RESAMPLE
 from codegen.kernels.softmax import SOFTMAX
 from codegen.kernels.strided_copy import STRIDED_COPY
-from codegen.kernels.windows import CLEAR, GLOBAL_POOL, POOL, REPACK, SPLIT
+from codegen.kernels.windows import CLEAR, COLUMNS, GLOBAL_POOL, POOL, REPACK, SPLIT
 from codegen.kernels.winograd import WINOGRAD
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
@@ -30,6 +30,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         for family in (
             GROUP_CONV,
             DENSE_CONV,
+            COMPACT_CONV,
             DEPTHWISE_CONV,
             DEPTHWISE_ROWS,
             WINOGRAD,
@@ -49,6 +50,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             GLOBAL_POOL,
             REPACK,
             SPLIT,
+            COLUMNS,
             BLOCKED_CONV,
             BLOCKED_DEPTHWISE,
             INTERLEAVE,

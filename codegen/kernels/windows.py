@@ -65,6 +65,22 @@ SPLIT = Family(
 )
 """Every second column of planes, a vector at a time: the phases of a convolution of stride 2."""
 
+COLUMNS = Family(
+    name="columns",
+    unit="planes",
+    fields=(
+        Field("input", "const float *", "first element taken; whole vectors may be read"),
+        Field("output", "float *", "rows without gaps; whole vectors may be written"),
+        Field("input_plane", "ptrdiff_t", "elements between planes"),
+        Field("input_row", "ptrdiff_t", "elements between rows"),
+        Field("output_plane", "ptrdiff_t", "elements between planes"),
+        Field("height", "int", "rows taken"),
+        Field("width", "int", "columns taken"),
+    ),
+    tiles=_ANY,
+)
+"""Planes without their pad columns: what a column of a kernel's taps reads on small maps."""
+
 REPACK = Family(
     name="repack",
     unit="channels",

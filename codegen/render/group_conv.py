@@ -66,22 +66,8 @@ def _tile(kernel: Microkernel, width: int) -> list[str]:
         "  for (int oc = 0; oc < layer->groups; ++oc) {",
         "    const int count = layer->starts[oc + 1] - layer->starts[oc];",
     ]
-    for r in range(rows):
-        first = f"    vector sum_{r}_0 = broadcast(bias[{r}])"
-        rest = "".join(f", sum_{r}_{v} = sum_{r}_0" for v in range(1, width))
-        lines += wrapped(first + rest + ";")
-    lines += [
-        "    for (int ic = 0; ic < count; ++ic) {",
-        "      const float *x = input + offsets[ic];",
-        *_prefetch(kernel, width),
-    ]
-    for v in range(width):
-        at = f" + {v * kernel.lanes}" if v else ""
-        lines.append(f"      const vector x_{v} = load(x{at});")
-    for r in range(rows):
-        for v in range(width):
-            lines.append(f"      sum_{r}_{v} += weights[{r}] * x_{v};")
-    lines += [f"      weights += {rows};", "    }", "    offsets += count;"]
+    lines += [*start_lines(rows, width), *loop_lines(kernel, width)]
+    lines.append("    offsets += count;")
     for r in range(rows):
         sums = ", ".join(f"sum_{r}_{v}" for v in range(width))
         sets = ", ".join(f"set_{v}" for v in range(width))
@@ -89,6 +75,33 @@ def _tile(kernel: Microkernel, width: int) -> list[str]:
         call = f"finish_{width}(output + planes[{r}], {added}alpha, {sums}, {sets});"
         lines += wrapped(f"    {call}")
     return [*lines, f"    bias += {rows};", f"    planes += {rows};", "  }", "}"]
+
+
+def start_lines(rows: int, width: int) -> list[str]:
+    """Sums of a tile, from the bias."""
+    lines = []
+    for r in range(rows):
+        first = f"    vector sum_{r}_0 = broadcast(bias[{r}])"
+        rest = "".join(f", sum_{r}_{v} = sum_{r}_0" for v in range(1, width))
+        lines += wrapped(first + rest + ";")
+    return lines
+
+
+def loop_lines(kernel: Microkernel, width: int, more: tuple[str, ...] = ()) -> list[str]:
+    """The loop over the offsets of a group; `more` stands behind the products of each."""
+    rows = kernel.tile[0]
+    lines = [
+        "    for (int ic = 0; ic < count; ++ic) {",
+        "      const float *x = input + offsets[ic];",
+        *_prefetch(kernel, width),
+    ]
+    for v in range(width):
+        at = f" + {v * kernel.lanes}" if v else ""
+        lines.append(f"      const vector x_{v} = load(x{at});")
+    lines += [
+        f"      sum_{r}_{v} += weights[{r}] * x_{v};" for r in range(rows) for v in range(width)
+    ]
+    return [*lines, *more, f"      weights += {rows};", "    }"]
 
 
 def _prefetch(kernel: Microkernel, width: int) -> list[str]:

@@ -14,6 +14,8 @@ from codegen.kernels.registry import FAMILIES
 from codegen.render.activations import activation_function
 from codegen.render.blocked_conv import render_blocked_conv
 from codegen.render.blocked_depthwise import render_blocked_depthwise
+from codegen.render.columns import render_columns
+from codegen.render.compact_conv import render_compact_conv
 from codegen.render.dense_conv import render_dense_conv
 from codegen.render.depthwise_conv import render_depthwise_conv
 from codegen.render.depthwise_rows import render_depthwise_rows
@@ -49,6 +51,8 @@ def _from_template(kernel: Microkernel) -> list[str]:
 BODIES: Mapping[str, Callable[[Microkernel], list[str]]] = MappingProxyType(
     {
         "conv_group": render_group_conv,
+        "conv_compact": render_compact_conv,
+        "columns": render_columns,
         "conv_depthwise": render_depthwise_conv,
         "depthwise_rows": render_depthwise_rows,
         "winograd": render_winograd,

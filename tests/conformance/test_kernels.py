@@ -142,8 +142,64 @@ _SCHEDULES = {
     "pattern": Schedule("pattern", 1, 2),
     "wide": Schedule("dense", 8, 3),
     "winograd": Schedule("winograd", 4, 1),
+    "compact": Schedule("compact", 4, 3),
 }
 """Layers of the graph below that are told how to be lowered, so that no family is left out."""
+
+
+def _compact_cases(tiles: tuple[tuple[int, int], ...]) -> list[tuple[ConvCase, Schedule]]:
+    """Small maps: one position behind whole vectors (7 x 7), and not; with and without a copy."""
+    cases = []
+    maps = ((7, 3, 1), (9, 3, 1), (7, 1, 1), (10, 3, 2), (4, 5, 1), (13, 3, 3))
+    for rows, most in tiles:
+        for index, (size, kernel, stride) in enumerate(maps):
+            case = ConvCase(
+                channels=5,
+                # Whole groups alone leave room for a position whose filters are lanes.
+                filters=rows * 3 + (index == 1),
+                groups=1,
+                size=(size, size),
+                kernel=(kernel, kernel),
+                stride=(stride, stride),
+                dilation=(1, 1),
+                padding=(kernel // 2,) * 4,
+                activation="relu",
+                has_bias=True,
+                has_residual=stride == 1 and kernel == 3,
+                scheme="unstructured",
+                sparsity=0.5,
+                seed=size,
+            )
+            cases.append((case, Schedule("compact", rows, max(1, most - index % 2))))
+    return cases
+
+
+@pytest.mark.parametrize("target", _runnable(), ids=lambda target: target.isa)
+def test_small_maps_without_pad_columns_equal_torch_under_sanitizers(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = _compact_cases(FAMILIES["conv_compact"].tiles[target.registers])
+    graph = build_graph([case for case, _ in cases])
+    schedules = dict(zip(graph.outputs, (schedule for _, schedule in cases), strict=True))
+    steps = lower(graph, target, schedules).steps
+    words = {
+        step.microkernel.variant for step in steps if step.microkernel.family == "conv_compact"
+    }
+    assert {"add"} <= {word for variant in words for word in variant}
+    # Narrow register files have no room for the position behind whole vectors.
+    assert any("odd" in variant for variant in words) == (target.registers == 32)
+
+    def generate_so(one: Graph, other: Target) -> object:
+        return generate(one, other, schedules=schedules)
+
+    monkeypatch.setattr(compiled_graph, "generate", generate_so)
+    inputs = compiled_graph.random_inputs(graph)
+    for threads in (1, 3):
+        got = compiled_graph.run_compiled(
+            graph, target, inputs, tmp_path, sanitize=True, threads=threads
+        )
+        for one, other in zip(got, compiled_graph.run_torch(graph, inputs), strict=True):
+            assert compiled_graph.relative_error(one, other) <= 1e-5
 
 
 def _every_operation() -> Graph:
@@ -167,6 +223,7 @@ def _every_operation() -> Graph:
     row = builder.constant(np.linspace(1, 2, 11), name="row")
     outputs.append(builder.add("div", x, row, name="broadcast"))
     outputs.append(builder.conv(x, 9, 3, name="strided", stride=2, activation="relu"))
+    outputs.append(builder.conv(outputs[-1], 9, 3, name="compact", activation="relu"))
     outputs.append(builder.conv(x, 6, 5, name="depthwise", groups=6))
     outputs.append(builder.conv(x, 6, 5, name="halved", groups=6, stride=2))
     outputs.append(builder.conv(x, 6, 4, name="even", groups=6))

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from codegen.errors import ScheduleError
 from codegen.lowering.layout import Kind
 from codegen.lowering.strategies.blocked import BLOCKED, BLOCKED_DEPTHWISE_CONV
+from codegen.lowering.strategies.compact import COMPACT
 from codegen.lowering.strategies.dense import DENSE
 from codegen.lowering.strategies.depthwise import DEPTHWISE
 from codegen.lowering.strategies.depthwise_rows import DEPTHWISE_ROWS_STRATEGY
@@ -24,6 +25,7 @@ STRATEGIES: Mapping[str, ConvStrategy] = MappingProxyType(
         strategy.name: strategy
         for strategy in (
             GROUPED,
+            COMPACT,
             PATTERN,
             RUNS,
             DEPTHWISE,
