@@ -64,7 +64,7 @@ def compile_model(
     from backend.tuning.tune_graph import known_schedules, tune_graph
 
     settings = load_settings()
-    graph = load_model(model)
+    graph = load_model(model, any_shape=True)
     if tune:
         settings.make_folders()
         found = tune_graph(

@@ -37,7 +37,7 @@ def import_model(
     from codegen.exchange.report import SupportReport
 
     try:
-        report = inspect_onnx(model, name=model.stem)
+        report = inspect_onnx(model, name=model.stem, any_shape=True)
     except ImportRefusedError as error:
         unread = SupportReport(False, 0, (), 0, 0, reason=str(error))
         _write(unread, json_target)
@@ -53,7 +53,7 @@ def import_model(
         )
         raise ImportRefusedError(msg)
     if json_target != "-":
-        for line in _layers(import_onnx(model, name=model.stem), report):
+        for line in _layers(import_onnx(model, name=model.stem, any_shape=True), report):
             print(line)
 
 

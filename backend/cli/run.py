@@ -78,7 +78,8 @@ def _read_input(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         msg = f"{path} is no .npy file of plain numbers ({error}): write it with numpy.save"
         raise PunchcardError(msg) from None
-    if not isinstance(array, np.ndarray) or array.shape not in (shape, shape[1:]):
+    shapes = (shape, shape[1:]) if shape[:1] == (1,) else (shape,)
+    if not isinstance(array, np.ndarray) or array.shape not in shapes:
         found = getattr(array, "shape", "an archive")
         msg = f"{path} has shape {found}, the model takes {shape}: reshape it"
         raise PunchcardError(msg)

@@ -161,12 +161,14 @@ def load_model(
     input_shape: tuple[int, int, int] | None = None,
     classes: int | None = None,
     data: str | None = None,
+    any_shape: bool = False,
 ) -> Graph:
     """Open a model from the zoo, an .onnx file or a saved graph (.safetensors).
 
     A zoo model comes with its shipped weights where there are some for `data` (or for the sample,
     when shape and classes agree), otherwise with random ones. A file must agree with
-    `input_shape` and `classes` where those are given.
+    `input_shape` and `classes` where those are given. With `any_shape` an .onnx file may have a
+    fixed batch and any number of axes; such a net can be compiled, not trained here.
 
     Raises:
         GraphError: there is no such model, or it has another input or number of classes.
@@ -179,7 +181,7 @@ def load_model(
             if _mismatch(trained, input_shape, classes) is None:
                 return trained
         return build_model(name, input_shape=input_shape, classes=classes)
-    graph = _read_file(Path(name_or_path))
+    graph = _read_file(Path(name_or_path), any_shape=any_shape)
     problem = _mismatch(graph, input_shape, classes)
     if problem is not None:
         msg = f"{Path(name_or_path).name}: {problem}"
@@ -191,7 +193,7 @@ def _weights_path(name: str, data: str) -> Path:
     return WEIGHTS_FOLDER / f"{name}-{data}.safetensors"
 
 
-def _read_file(path: Path) -> Graph:
+def _read_file(path: Path, *, any_shape: bool = False) -> Graph:
     if path.suffix not in {".onnx", ".safetensors"}:
         msg = (
             f"{str(path)!r} is neither a base model ({', '.join(MODELS)}) "
@@ -206,7 +208,7 @@ def _read_file(path: Path) -> Graph:
     # onnx is slow to import and absent where only training happens.
     from codegen.exchange.onnx_importer import import_onnx
 
-    return import_onnx(path, name=path.stem)
+    return import_onnx(path, name=path.stem, any_shape=any_shape)
 
 
 def _mismatch(

@@ -146,6 +146,8 @@ class CompiledModel(BackendRep):
             ImportRefusedError: the model holds what is not supported; all of it is named.
             ToolchainError: the C compiler or the program failed.
         """
+        if isinstance(inputs, np.ndarray):
+            inputs = [inputs]
         if not isinstance(inputs, Mapping):
             inputs = dict(zip((value.name for value in self._inputs), inputs, strict=False))
         values = {name: np.asarray(value) for name, value in inputs.items()}
@@ -154,7 +156,8 @@ class CompiledModel(BackendRep):
         key = _digest(fixed, {name: value.shape for name, value in live.items()})
         if key not in self._programs:
             model = _specialised(self._model, fixed, live)
-            graph = import_onnx(model.SerializeToString(), name="model", any_shape=True)
+            data = model.SerializeToString()
+            graph = import_onnx(data, name="model", any_shape=True, several=True)
             self._programs[key] = _Program(graph, self._target, self._compiler, self._cache_dir)
         return self._programs[key].run(live)
 

@@ -133,32 +133,37 @@ _DAMAGE = (ValueError, TypeError, IndexError, KeyError, ArithmeticError, Asserti
 _LISTED = 20
 
 
-def import_onnx(source: Path | bytes, *, name: str, any_shape: bool = False) -> Graph:
+def import_onnx(
+    source: Path | bytes, *, name: str, any_shape: bool = False, several: bool = False
+) -> Graph:
     """Read a model.
 
     Args:
         source: a file or its bytes.
         name: of the graph.
-        any_shape: take several inputs and outputs of any static shape; by default a model reads
-            one picture at batch 1 and gives one value, as training and deployment want it.
+        any_shape: take an input of any static shape; by default it is a picture at batch 1, as
+            training and the search want it.
+        several: take any number of inputs and outputs; by default one of each.
 
     Raises:
         ImportRefusedError: it is not a whole ONNX file, breaks a limit, has dynamic shapes or
             external data, or holds nodes that are not supported (all are listed).
     """
-    result = _convert(source, name, any_shape=any_shape)
+    result = _convert(source, name, any_shape=any_shape, several=several)
     if result.graph is None:
         raise ImportRefusedError(_refusal(name, result.report.unsupported))
     return result.graph
 
 
-def inspect_onnx(source: Path | bytes, *, name: str = "model") -> SupportReport:
+def inspect_onnx(
+    source: Path | bytes, *, name: str = "model", any_shape: bool = False
+) -> SupportReport:
     """Say what of a model can be compiled.
 
     Raises:
         ImportRefusedError: the file cannot be read as a model of static shape at all.
     """
-    return _convert(source, name, any_shape=False).report
+    return _convert(source, name, any_shape=any_shape, several=False).report
 
 
 @dataclass(frozen=True)
@@ -292,11 +297,11 @@ _MAY_BE_SHAPES = frozenset(
 """Not reported behind a lost value: usually arithmetic on its shape."""
 
 
-def _convert(source: Path | bytes, name: str, *, any_shape: bool) -> _Conversion:
+def _convert(source: Path | bytes, name: str, *, any_shape: bool, several: bool) -> _Conversion:
     try:
         model = read_model(source)
-        inputs = read_inputs(model, any_shape=any_shape)
-        outputs = read_outputs(model, any_shape=any_shape)
+        inputs = read_inputs(model, any_shape=any_shape, several=several)
+        outputs = read_outputs(model, several=several)
         walk = _Walk(model, Scope(name, inputs), inputs)
         for proto in model.graph.node:
             walk.take(proto)

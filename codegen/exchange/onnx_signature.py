@@ -22,20 +22,21 @@ _MAX_ELEMENTS = 2**28
 _MAX_METADATA_BYTES = 64 * 1024
 
 
-def read_inputs(model: onnx.ModelProto, *, any_shape: bool) -> dict[str, TensorType]:
+def read_inputs(model: onnx.ModelProto, *, any_shape: bool, several: bool) -> dict[str, TensorType]:
     """Names and types of what a model reads.
 
     Args:
         model: the file.
-        any_shape: whether several inputs of any static shape are taken, as they are; else there
-            must be one picture, at batch 1.
+        any_shape: whether inputs of any static shape are taken, as they are; else they must be
+            pictures, at batch 1.
+        several: whether there may be any number of inputs; else one.
 
     Raises:
         ImportRefusedError: there are too many, or one is not float32 of static shape.
     """
     stored = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in stored]
-    if len(inputs) != 1 and not any_shape:
+    if len(inputs) != 1 and not several:
         names = ", ".join(shown(value.name) for value in inputs[:5]) or "none"
         msg = f"the model reads {len(inputs)} inputs ({names}); export it with one picture as input"
         raise ImportRefusedError(msg)
@@ -85,14 +86,14 @@ def _checked(name: str, sizes: list[int], *, any_shape: bool) -> TensorType:
     return TensorType(tuple(sizes))
 
 
-def read_outputs(model: onnx.ModelProto, *, any_shape: bool) -> tuple[str, ...]:
-    """Names of what a model gives: one value, or with `any_shape` at least one.
+def read_outputs(model: onnx.ModelProto, *, several: bool) -> tuple[str, ...]:
+    """Names of what a model gives: one value, or with `several` at least one.
 
     Raises:
         ImportRefusedError: there is none, or there are several.
     """
     names = [str(value.name) for value in model.graph.output]
-    if not names or (len(names) != 1 and not any_shape):
+    if not names or (len(names) != 1 and not several):
         listed = ", ".join(shown(name) for name in names[:5]) or "none"
         msg = f"the model gives {len(names)} outputs ({listed}); export it with one output"
         raise ImportRefusedError(msg)

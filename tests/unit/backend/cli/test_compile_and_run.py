@@ -12,6 +12,8 @@ from backend.cli.main import main
 from backend.models.reference_run import reference_output
 from backend.models.zoo import build_model
 from backend.storage.settings import load_settings
+from codegen.exchange.onnx_exporter import export_onnx
+from codegen.ir import GraphBuilder
 from codegen.ir.graph import Graph
 from codegen.ir.storage import save_graph
 from tests.fixtures.toolchain import toolchain_cache
@@ -80,6 +82,32 @@ def test_compiled_net_runs_and_equals_torch(
         (["--target", "host", "--threads", "0"], "threads"),
     ],
 )
+def test_net_of_a_fixed_batch_and_three_axes_of_space_is_compiled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    builder = GraphBuilder("volumes", seed=3)
+    x = builder.input((2, 3, 4, 5, 6))
+    weight = builder.weight("w", np.random.default_rng(0).standard_normal((4, 3, 3, 3, 3)))
+    attrs = {"stride": (1, 1, 1), "dilation": (1, 1, 1), "padding": (1,) * 6}
+    y = builder.add("conv", x, name="conv", weights={"weight": weight}, **attrs)
+    y = builder.add("gelu", y, name="gelu")
+    graph = builder.build(builder.add("reduce_mean", y, name="y", axes=(2, 3, 4), keep=False))
+    file, out = tmp_path / "volumes.onnx", tmp_path / "package"
+    file.write_bytes(export_onnx(graph))
+    assert main(["import", str(file)]) == 0
+    assert main(["compile", str(file), "--target", "host", "--out", str(out)]) == 0
+    values = np.random.default_rng(1).standard_normal((2, 3, 4, 5, 6)).astype(np.float32)
+    np.save(tmp_path / "x.npy", values)
+    words = ["run", str(out), "--input", str(tmp_path / "x.npy")]
+    assert main([*words, "--output", str(tmp_path / "y.npy")]) == 0
+    np.testing.assert_allclose(
+        np.load(tmp_path / "y.npy"), reference_output(graph, values), rtol=1e-4, atol=1e-5
+    )
+    np.save(tmp_path / "x.npy", values[0])
+    assert main([*words, "--output", str(tmp_path / "z.npy")]) == 1
+    assert "has shape (3, 4, 5, 6), the model takes (2, 3, 4, 5, 6)" in last_line(capsys)
+
+
 def test_mistaken_option_of_compile_leaves_nothing(
     options: list[str],
     words: str,
