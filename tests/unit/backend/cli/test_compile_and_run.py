@@ -73,15 +73,6 @@ def test_compiled_net_runs_and_equals_torch(
     assert "no former release" in last_line(capsys)
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (["--target", "pdp-11"], "x86_64-avx2"),
-        (["--target", "host", "--cc", "/no/such/cc"], "no C compiler"),
-        (["--target", "host", "--cc", "/bin/false"], "no C compiler"),
-        (["--target", "host", "--threads", "0"], "threads"),
-    ],
-)
 def test_net_of_a_fixed_batch_and_three_axes_of_space_is_compiled(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -108,6 +99,15 @@ def test_net_of_a_fixed_batch_and_three_axes_of_space_is_compiled(
     assert "has shape (3, 4, 5, 6), the model takes (2, 3, 4, 5, 6)" in last_line(capsys)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--target", "pdp-11"], "x86_64-avx2"),
+        (["--target", "host", "--cc", "/no/such/cc"], "no C compiler"),
+        (["--target", "host", "--cc", "/bin/false"], "no C compiler"),
+        (["--target", "host", "--threads", "0"], "threads"),
+    ],
+)
 def test_mistaken_option_of_compile_leaves_nothing(
     options: list[str],
     words: str,
