@@ -26,7 +26,7 @@ from codegen.lowering.program import (
     Storage,
 )
 from codegen.lowering.sections import plan_pixel_spacing, plan_spacing
-from codegen.lowering.strided_copy import copy_axes
+from codegen.lowering.strided_copy import copy_axes, whole_rows
 from codegen.lowering.view import View, common_shape, planes_of, row_major, storage_of, view_of
 from codegen.schedules.schedule import Schedule
 from codegen.targets.target import Target
@@ -260,6 +260,7 @@ class LoweringContext:
             shape = target.sizes
         one, other = source.reshaped(shape), target.reshaped(shape)
         assert one is not None and other is not None, (source, target)
+        one, other = whole_rows(one, other)
         axes = copy_axes(one, other)
         table = np.array([[axis.size, axis.input_step, axis.output_step] for axis in axes])
         self.emit(
@@ -270,7 +271,7 @@ class LoweringContext:
                 "axes": self.pack(table, "int32_t"),
                 "count": len(axes),
             },
-            extent=source.elements // axes[-1].size,
+            extent=one.elements // axes[-1].size,
             reads=(Storage(source.space, source.base, source.layout),),
             writes=Storage(target.space, target.base, target.layout),
             note=f"copy {note}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from codegen.lowering.view import View
 
@@ -17,6 +17,32 @@ class CopyAxis:
     size: int
     input_step: int
     output_step: int
+
+
+def whole_rows(source: View, target: View) -> tuple[View, View]:
+    """Two views of equal sizes, with the rows of a picture as one run where both have its spacing.
+
+    The zeros between rows are copied to zeros; that is cheaper than to step over them.
+    """
+    held, layout = source.layout, target.layout
+    is_alike = held.is_planar and layout.is_planar and not (held.is_blocked or layout.is_blocked)
+    if not is_alike or held.row != layout.row:
+        return source, target
+    if not (_has_whole_planes(source) and _has_whole_planes(target)):
+        return source, target
+    length = (layout.height - 1) * layout.row + layout.width
+    one, other = (
+        replace(view, sizes=(*view.sizes[:-2], length), steps=(*view.steps[:-2], 1))
+        for view in (source, target)
+    )
+    return one, other
+
+
+def _has_whole_planes(view: View) -> bool:
+    layout = view.layout
+    is_at_a_plane = (view.start - layout.origin) % layout.plane == 0
+    has_rows = view.sizes[-2:] == (layout.height, layout.width)
+    return is_at_a_plane and has_rows and view.steps[-2:] == (layout.row, 1)
 
 
 def copy_axes(source: View, target: View) -> list[CopyAxis]:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from codegen.ir import GraphBuilder
 from codegen.ir.passes import optimize
-from codegen.lowering.layout import compact
+from codegen.lowering.layout import Spacing, compact, planar
 from codegen.lowering.lower import lower
 from codegen.lowering.program import Storage
-from codegen.lowering.strided_copy import copy_axes
+from codegen.lowering.strided_copy import copy_axes, whole_rows
 from codegen.lowering.view import View, common_shape, row_major, view_of
 from codegen.targets.registry import load_target
 
@@ -133,3 +133,21 @@ def test_a_transposed_convolution_is_one_convolution_and_one_copy() -> None:
     x = b.add("conv_transpose", x, name="up", weights=keys, **sides)
     x = b.conv(b.add("relu", x, name="act"), 4, 3, name="behind")
     assert len(_copies(b, x)) == 1
+
+
+def test_planes_of_one_spacing_are_copied_whole() -> None:
+    layout = planar(6, 5, 7, Spacing(9, 16))
+    shape = (1, 6, 5, 7)
+    source = view_of(Storage("arena", 0, layout), shape)
+    target = view_of(Storage("arena", 1, layout, 0), shape)
+    turned = source.reshaped((2, 3, 5, 7))
+    assert turned is not None
+    one, other = whole_rows(
+        turned.transposed((1, 0, 2, 3)), target.sliced((0,) * 4, shape, (1,) * 4)
+    )
+    assert one.sizes == (3, 2, 4 * 9 + 7)
+    assert other.sizes == (1, 6, 4 * 9 + 7)
+    flipped = source.sliced((0, 0, 4, 0), shape, (1, 1, -1, 1))
+    assert whole_rows(flipped, target) == (flipped, target)
+    wider = view_of(Storage("arena", 1, planar(6, 5, 7, Spacing(10, 16))), shape)
+    assert whole_rows(source, wider) == (source, wider)
