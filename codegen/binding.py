@@ -74,6 +74,7 @@ class CompiledModel:
         threads: int = 1,
         first_core: int = -1,
         program: str | None = None,
+        keeps_denormals: bool = False,
         prefix: str = "punchcard",
     ) -> None:
         """Load a model.
@@ -84,6 +85,7 @@ class CompiledModel:
             threads: that share a run, the caller's among them.
             first_core: thread t runs on core first_core + t; -1 leaves it to the system.
             program: name of the instruction set's program; by default the best that runs here.
+            keeps_denormals: numbers below 1.2e-38 do not count as zero, which is slower.
             prefix: of the names in C, as given to `punchcard compile --prefix`.
 
         Raises:
@@ -100,7 +102,8 @@ class CompiledModel:
         for name, (result, arguments) in _FUNCTIONS.items():
             self._calls[name].restype = result
             self._calls[name].argtypes = arguments
-        options = _Options(threads, first_core, None if program is None else program.encode(), 0)
+        name = None if program is None else program.encode()
+        options = _Options(threads, first_core, name, int(keeps_denormals))
         status = self._calls["create_from_file"](
             ctypes.byref(self._handle), str(weights).encode(), ctypes.byref(options)
         )

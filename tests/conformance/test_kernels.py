@@ -333,6 +333,27 @@ def test_buffers_that_all_share_room_hold_what_torch_computes(
         assert compiled_graph.relative_error(got[0], wanted[0]) <= 1e-5
 
 
+def test_nan_and_infinity_pass_through_as_in_torch(tmp_path: Path) -> None:
+    """A mask drops what padding holds, never what the picture holds.
+
+    Winograd spreads them over its tile (`--exact` forbids it); a maximum over a window may leave
+    a NaN out, as onnxruntime's does; gelu of minus infinity is 0 here and NaN in torch.
+    """
+    graph = _every_operation()
+    inputs = compiled_graph.random_inputs(graph)
+    inputs[0][0, 1, 3, 4] = np.nan
+    inputs[0][0, 2, 8, 8] = np.inf
+    inputs[0][0, 3, 10, 2] = -np.inf
+    wanted = compiled_graph.run_torch(graph, inputs)
+    for target in _runnable()[:1]:
+        got = compiled_graph.run_compiled(graph, target, inputs, tmp_path, repeat=2)
+        for name, one, other in zip(graph.outputs, got, wanted, strict=True):
+            if "gelu" in name or "max" in name or name == "winograd":
+                continue
+            assert np.array_equal(np.isnan(one), np.isnan(other)), name
+            assert np.array_equal(one[np.isinf(one)], other[np.isinf(other)]), name
+
+
 def test_every_family_runs_without_data_races(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

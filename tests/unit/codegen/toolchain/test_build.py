@@ -118,6 +118,7 @@ def test_compiler_error_is_one_sentence_and_its_log_is_kept(cache_dir: Path) -> 
         build(replace(bundle, files=(*bundle.files, wrong)), host_target(), cache_dir=cache_dir)
     message = str(error.value)
     assert "wrong.c" in message
+    assert "in the line `int wrong(void) { return 1.5; }`" in message
     assert "\n" not in message
     log = Path(message.split("log is ")[1].rstrip(")"))
     assert "1.5" in log.read_text()

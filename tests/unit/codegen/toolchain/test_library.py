@@ -11,11 +11,16 @@ import numpy as np
 import pytest
 
 from codegen.binding import CompiledModel, ModelError
+from codegen.compiler import generate
 from codegen.errors import ToolchainError
+from codegen.ir import GraphBuilder
 from codegen.targets.registry import load_target
+from codegen.toolchain.build import build
 from codegen.toolchain.library import check_prefix, with_prefix
 from tests.fixtures.built_library import run_c, small_graph, write_library
 from tests.fixtures.compiled_graph import random_inputs, relative_error, run_torch
+from tests.fixtures.sshd import tool
+from tests.fixtures.toolchain import toolchain_cache
 
 
 @pytest.fixture(scope="module")
@@ -235,3 +240,44 @@ def test_one_binary_takes_the_program_that_it_is_told_to(tmp_path: Path) -> None
             ran.append(made.program)
     assert ran[0] == ran[1]
     assert "x86_64-generic" in ran
+
+
+def test_denormals_count_as_zero_while_a_model_runs_and_only_then(tmp_path: Path) -> None:
+    builder = GraphBuilder("tiny")
+    x = builder.input((1, 64))
+    weight = builder.weight("w", np.full((40, 64), 2.0, dtype=np.float32))
+    graph = builder.build(builder.add("linear", x, name="y", weights={"weight": weight}))
+    write_library(tmp_path, graph)
+    values = np.full((1, 64), 1e-39, dtype=np.float32)
+    for keeps in (False, True):
+        with CompiledModel(
+            tmp_path / "libmodel.so", tmp_path / "weights.bin", threads=2, keeps_denormals=keeps
+        ) as made:
+            assert (made.run(values) > 0).all() == keeps
+        # The caller's thread has its own setting again.
+        assert (values * np.float32(2) > 0).all()
+
+
+def test_the_processor_that_lacks_instructions_is_named(tmp_path: Path) -> None:
+    """QEMU's processor has SSE2 alone: one instruction set is refused, three fall back."""
+    graph = small_graph()
+    inputs = random_inputs(graph)
+    (tmp_path / "x").write_bytes(inputs[0].tobytes())
+    for name in ("x86_64-avx2", "x86_64"):
+        bundle = generate(graph, load_target(name))
+        binary = build(bundle, load_target(name), cache_dir=toolchain_cache())
+        (tmp_path / "model").write_bytes(binary.elf)
+        (tmp_path / "model").chmod(0o755)
+        (tmp_path / "w").write_bytes(bundle.weights)
+        command = [tool("qemu-x86_64-static"), "-cpu", "Nehalem", "./model"]
+        command += ["--weights", "w", "--input", "x", "--threads", "2", "--json", "-"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        if name == "x86_64":
+            assert done.returncode == 0, done.stderr
+            assert '"program":"x86_64-generic"' in done.stdout
+        else:
+            assert done.returncode == 7
+            lines = [line for line in done.stderr.splitlines() if line.startswith("model: ")]
+            assert len(lines) == 1
+            assert "lacks instructions" in lines[0]
+            assert "avx2" in lines[0]

@@ -79,6 +79,8 @@ def test_output_file_equals_the_expected_one(program: Path) -> None:
         (f"{RUN} --repeat 0", 2, "--repeat"),
         (f"{RUN} --repeat 1.5", 2, "whole"),
         (f"{RUN} --threads -1", 2, "--threads"),
+        (f"{RUN} --threads 0", 2, "from 1 to 64"),
+        (f"{RUN} --threads 1000", 2, "from 1 to 64"),
         (f"{RUN} --nonsense 1", 2, "unknown option"),
         (f"{RUN} --json", 2, "--json"),
         ("--weights absent --input x", 3, "absent"),
