@@ -102,8 +102,8 @@ class CompiledModel:
         for name, (result, arguments) in _FUNCTIONS.items():
             self._calls[name].restype = result
             self._calls[name].argtypes = arguments
-        name = None if program is None else program.encode()
-        options = _Options(threads, first_core, name, int(keeps_denormals))
+        chosen = None if program is None else program.encode()
+        options = _Options(threads, first_core, chosen, int(keeps_denormals))
         status = self._calls["create_from_file"](
             ctypes.byref(self._handle), str(weights).encode(), ctypes.byref(options)
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codegen.kernels.microkernel import Family, Field
+from codegen.kernels.microkernel import Advance, Cut, Family, Field
 
 _KERNELS = (3, 5, 7)
 _STRIDES = (1, 2)
@@ -38,4 +38,13 @@ DEPTHWISE_ROWS = Family(
     ),
     # Rows of a strip; a strip of the rows left halves them. Maps of 7, 14 .. 112 rows divide by 7.
     tiles={32: ((7, 1),), 16: ((4, 1),)},
+    cut=Cut(
+        count="height",
+        items=(
+            Advance("input", "input_row", "s"),
+            Advance("residual", "output_row"),
+            Advance("output", "output_row"),
+        ),
+        least_row="width",
+    ),
 )

@@ -1,6 +1,6 @@
 """Convolution by groups of filters that share positions; dense, block and pattern layers alike."""
 
-from codegen.kernels.microkernel import Cut, Family, Field
+from codegen.kernels.microkernel import Advance, Cut, Family, Field
 
 AHEAD = 8
 """Offsets whose inputs are fetched ahead; so many more stand behind the last one."""
@@ -33,9 +33,9 @@ GROUP_CONV = Family(
     # each thread then reads what it wrote itself.
     cut=Cut(
         count="groups",
-        items=(("starts", 1), ("bias", "rows"), ("planes", "rows")),
+        items=(Advance("starts"), Advance("bias", "rows"), Advance("planes", "rows")),
         starts="starts",
-        entries=(("offsets", 1), ("weights", "rows")),
+        entries=(Advance("offsets"), Advance("weights", "rows")),
         most_units=1,
     ),
     unit_work=6,

@@ -17,22 +17,45 @@ class Field:
 
 
 @dataclass(frozen=True)
+class Advance:
+    """A member that moves on with the items of a cut.
+
+    Attributes:
+        member: its name.
+        by: elements for each item, "rows" for those of the tile, or a member that tells them.
+        times: letter of the variant's word whose number multiplies them, as "s" in "s2".
+    """
+
+    member: str
+    by: int | str = 1
+    times: str = ""
+
+
+@dataclass(frozen=True)
 class Cut:
     """Another way to share a step: each thread's parameters describe a part of the layer.
 
+    A thread should read what it has written itself: what another core has written comes slowly.
+    So layers on large maps share rows or positions one after another, whatever their units are.
+
     Attributes:
         count: int member that tells how many items there are, and then how many of the part.
-        items: pointer members that advance with each item, by elements or by "rows" of the tile.
-        starts: member that holds cumulative entries, int32 [item] and then the total.
-        entries: pointer members that advance with each entry.
-        most_units: chosen where `begin` and `end` count no more than this: small maps.
+        items: members that move on with each item.
+        starts: member that holds cumulative entries, int32 [item] and then the total; empty where
+            all items are the same work.
+        entries: members that move on with each entry.
+        least_row: int or ptrdiff_t member; chosen where rows have many elements. Where a vector
+            fits into one, none is written over its end.
+        most_units: chosen where `begin` and `end` count no more than this, or where the readers
+            of the output share channels.
     """
 
     count: str
-    items: tuple[tuple[str, int | Literal["rows"]], ...]
-    starts: str
-    entries: tuple[tuple[str, int | Literal["rows"]], ...]
-    most_units: int
+    items: tuple[Advance, ...]
+    starts: str = ""
+    entries: tuple[Advance, ...] = ()
+    least_row: str = ""
+    most_units: int = 0
 
 
 @dataclass(frozen=True)

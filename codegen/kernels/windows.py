@@ -1,6 +1,6 @@
 """Pools, and copies between layouts."""
 
-from codegen.kernels.microkernel import Family, Field
+from codegen.kernels.microkernel import Advance, Cut, Family, Field
 
 _ANY = {32: ((1, 1),), 16: ((1, 1),)}
 
@@ -55,11 +55,14 @@ SPLIT = Family(
         Field("input_row", "ptrdiff_t", "elements between the rows taken"),
         Field("output_plane", "ptrdiff_t", "elements between planes"),
         Field("output_row", "ptrdiff_t", "elements between rows"),
-        Field("height", "int", "rows taken"),
-        Field("zero_rows", "int", "rows of zeros behind them"),
+        Field("first_row", "int", "first row written"),
+        Field("rows", "int", "rows written"),
+        Field("height", "int", "rows that are taken; those behind become zero"),
         Field("taken", "int", "columns taken"),
         Field("width", "int", "columns written; those not taken become zero"),
     ),
+    cut=Cut(count="rows", items=(Advance("first_row"),), least_row="output_row"),
+    fills_rows=True,
     tiles=_ANY,
     padding="unused",
 )

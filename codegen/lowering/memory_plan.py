@@ -11,9 +11,10 @@ from codegen.lowering.layout import LINE_FLOATS, round_up
 from codegen.lowering.program import Address, Argument, Mask, Program, Step
 from codegen.lowering.slots import Slot, assign_slots
 
-# Padded slots up to this size together (1 MiB) keep room of their own, so that the padding of
-# many small planes is not zeroed again in every run.
-_OWN_ROOM = 1 << 18
+# Padded slots up to these sizes together keep room of their own, so that the padding of many small
+# planes is not zeroed again in every run: the most room that leaves the arena near the smallest.
+_OWN_ROOM = tuple(megabytes << 18 for megabytes in (3, 2, 1, 0))
+_ABOVE_SMALLEST = int(0.8 * (1 << 18))
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def plan_memory(program: Program, lanes: int) -> tuple[Program, MemoryPlan]:
     that zeroes it again; the program comes back with these steps.
     """
     slots = assign_slots(program)
-    offsets, size = _place(slots)
+    offsets, size = _best_placement(slots)
     masks = []
     for mask in program.masks:
         length = round_up(mask.height * mask.row, lanes)
@@ -62,10 +63,17 @@ def plan_memory(program: Program, lanes: int) -> tuple[Program, MemoryPlan]:
     return _with_cleared_padding(program, slots, offsets), plan
 
 
-def _place(slots: Sequence[Slot]) -> tuple[list[int], int]:
+def _best_placement(slots: Sequence[Slot]) -> tuple[list[int], int]:
+    """The placement with the most own room among those that are small enough."""
+    found = [_place(slots, room) for room in _OWN_ROOM]
+    limit = min(size for _, size in found) + _ABOVE_SMALLEST
+    return next(placement for placement in found if placement[1] <= limit)
+
+
+def _place(slots: Sequence[Slot], own_room: int) -> tuple[list[int], int]:
     """Offsets of slots, and the end of all."""
     offsets = [0] * len(slots)
-    size, shared = _place_alone(slots, offsets)
+    size, shared = _place_alone(slots, offsets, own_room)
     start = size
     placed: list[int] = []
     for index in sorted(shared, key=lambda i: (-slots[i].layout.size, slots[i].start, i)):
@@ -81,13 +89,13 @@ def _place(slots: Sequence[Slot]) -> tuple[list[int], int]:
     return offsets, size
 
 
-def _place_alone(slots: Sequence[Slot], offsets: list[int]) -> tuple[int, list[int]]:
+def _place_alone(slots: Sequence[Slot], offsets: list[int], own_room: int) -> tuple[int, list[int]]:
     """Place small padded slots one behind the other; returns their end and the other slots."""
     size = 0
     shared = []
     for index in sorted(range(len(slots)), key=lambda i: (slots[i].layout.size, i)):
         length = _length(slots[index])
-        if slots[index].is_padded and size + length <= _OWN_ROOM:
+        if slots[index].is_padded and size + length <= own_room:
             offsets[index] = size
             size += length
         else:

@@ -9,6 +9,8 @@ from codegen.lowering.program import Program, Step
 
 # A slot that stays empty for longer gives its room to others in between.
 _LONGEST_GAP = 12
+# A buffer that would leave more of a slot empty, or does not fit, opens another.
+_LEAST_FILLED = 0.5
 
 
 @dataclass
@@ -16,7 +18,7 @@ class Slot:
     """Room that buffers take in turns.
 
     Attributes:
-        layout: of the largest buffer, which all others are a part of.
+        layout: of the first buffer, which all others are a part of.
         buffers: who takes turns.
         start: step that writes it first.
         end: last step that touches it.
@@ -60,8 +62,6 @@ def assign_slots(program: Program) -> list[Slot]:
         if chosen is None:
             chosen = Slot(layout, [], index, end)
             slots.append(chosen)
-        elif layout.size > chosen.layout.size:
-            chosen.layout = layout
         chosen.buffers.append(buffer)
         chosen.end = end
         slot_of[buffer] = chosen
@@ -75,6 +75,7 @@ def _choose(slots: list[Slot], layout: Layout, step: Step, index: int) -> Slot |
         for slot in slots
         if _key(slot.layout) == _key(layout)
         and index - slot.end <= _LONGEST_GAP
+        and _LEAST_FILLED * slot.layout.size <= layout.size <= slot.layout.size
         and (
             (slot.end < index and slot.is_padded)
             or (slot.end == index and step.in_place and slot.buffers[-1] in step.reads)
@@ -83,10 +84,7 @@ def _choose(slots: list[Slot], layout: Layout, step: Step, index: int) -> Slot |
     if not free:
         return None
 
-    def fit(slot: Slot) -> tuple[int, int, int]:
-        return max(0, layout.size - slot.layout.size), slot.layout.size, slots.index(slot)
-
-    return min(free, key=fit)
+    return min(free, key=lambda slot: (slot.layout.size, slots.index(slot)))
 
 
 def _key(layout: Layout) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from codegen.bundle import SourceFile
-from codegen.kernels.microkernel import Cut, Family, Microkernel
+from codegen.kernels.microkernel import Advance, Cut, Family, Microkernel
 from codegen.kernels.registry import FAMILIES
 from codegen.lowering.memory_plan import MemoryPlan
 from codegen.lowering.program import Address, Mask, Packed, Program, Scratch, Step
@@ -112,22 +112,41 @@ def _call_lines(step: Step, family: Family, shared: StepThreads) -> list[str]:
 
 def _cut_lines(step: Step, cut: Cut, unit_work: int) -> list[str]:
     """The parameters are cut down to the thread's own items."""
-    rows = step.microkernel.tile[0]
-    work = f"layer.{cut.starts}, layer.{cut.count}, {unit_work}"
-    lines = [
-        f"  const int begin = punchcard_share({work}, part, parts);",
-        f"  const int end = punchcard_share({work}, part + 1, parts);",
-        f"  const ptrdiff_t entries = layer.{cut.starts}[begin] - layer.{cut.starts}[0];",
-    ]
-    for members, by in ((cut.entries, "entries"), (cut.items, "begin")):
-        for name, step_size in members:
-            size = rows if step_size == "rows" else step_size
-            lines.append(f"  layer.{name} += {by}{f' * {size}' if size != 1 else ''};")
+    if cut.starts:
+        work = f"layer.{cut.starts}, layer.{cut.count}, {unit_work}"
+        lines = [
+            f"  const int begin = punchcard_share({work}, part, parts);",
+            f"  const int end = punchcard_share({work}, part + 1, parts);",
+            f"  const ptrdiff_t entries = layer.{cut.starts}[begin] - layer.{cut.starts}[0];",
+        ]
+    else:
+        lines = [
+            f"  const int begin = layer.{cut.count} * part / parts;",
+            f"  const int end = layer.{cut.count} * (part + 1) / parts;",
+        ]
+    given = {name for name, value in step.arguments if value is not None}
+    for advances, unit in ((cut.entries, "entries"), (cut.items, "begin")):
+        lines += [
+            f"  layer.{advance.member} += {unit}{_factor(step, advance)};"
+            for advance in advances
+            if advance.member in given
+        ]
     return [
         *lines,
         f"  layer.{cut.count} = end - begin;",
         f"  {step.microkernel.name}(&layer, 0, begin < end ? {step.extent} : 0);",
     ]
+
+
+def _factor(step: Step, advance: Advance) -> str:
+    """What the number of items is multiplied with, as C behind it."""
+    by = step.microkernel.tile[0] if advance.by == "rows" else advance.by
+    text = f" * layer.{by}" if isinstance(by, str) else f" * {by}" if by != 1 else ""
+    if advance.times:
+        words = step.microkernel.variant
+        number = next(word[1:] for word in words if word[0] == advance.times)
+        text += f" * {number}" if number != "1" else ""
+    return text
 
 
 def _argument(

@@ -7,7 +7,10 @@ from codegen.render.entry import entry_lines
 
 
 def render_split(kernel: Microkernel) -> list[str]:
-    """Rows from first to last: what one spills into the next is written over by the next."""
+    """Rows from first to last, with their pad columns.
+
+    Rows that are narrower than a vector spill into the next, which writes over that.
+    """
     lanes = kernel.lanes
     numbers = ", ".join(str(lane) for lane in range(lanes))
     evens = ", ".join(str(2 * lane) for lane in range(lanes))
@@ -25,21 +28,24 @@ def render_split(kernel: Microkernel) -> list[str]:
         "}",
         "",
         *entry_lines(kernel),
+        "  const ptrdiff_t input_row = layer->input_row;",
+        "  const ptrdiff_t output_row = layer->output_row;",
+        "  /* The last vector ends with the row where one fits, and spills nothing. */",
+        f"  const int last = output_row > {lanes} ? (int)output_row - {lanes} : 0;",
+        "  const int end_row = layer->first_row + layer->rows;",
         "  for (int oc = begin; oc < end; ++oc) {",
         "    const float *input = layer->input + oc * layer->input_plane;",
         "    float *output = layer->output + oc * layer->output_plane;",
-        "    for (int oy = 0; oy < layer->height; ++oy) {",
-        f"      for (int ox = 0; ox < layer->width; ox += {lanes}) {{",
-        "        take_columns(output + ox, input + 2 * (ptrdiff_t)ox, layer->taken - ox);",
+        "    for (int oy = layer->first_row; oy < end_row; ++oy) {",
+        "      const float *from = input + oy * input_row;",
+        "      float *to = output + oy * output_row;",
+        f"      for (int ox = 0; oy < layer->height && ox < output_row; ox += {lanes}) {{",
+        "        const int at = ox < last ? ox : last;",
+        "        take_columns(to + at, from + 2 * (ptrdiff_t)at, layer->taken - at);",
         "      }",
-        "      input += layer->input_row;",
-        "      output += layer->output_row;",
-        "    }",
-        "    for (int oy = 0; oy < layer->zero_rows; ++oy) {",
-        "      for (ptrdiff_t ox = 0; ox < layer->output_row; ++ox) {",
-        "        output[ox] = 0.0f;",
+        "      for (ptrdiff_t ox = 0; oy >= layer->height && ox < output_row; ++ox) {",
+        "        to[ox] = 0.0f;",
         "      }",
-        "      output += layer->output_row;",
         "    }",
         "  }",
         "}",

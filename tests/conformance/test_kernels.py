@@ -318,7 +318,7 @@ def test_every_family_is_in_that_graph_or_needs_a_huge_layer() -> None:
 def test_buffers_that_all_share_room_hold_what_torch_computes(
     sanitize: Sanitizers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("codegen.lowering.memory_plan._OWN_ROOM", 0)
+    monkeypatch.setattr("codegen.lowering.memory_plan._OWN_ROOM", (0,))
     monkeypatch.setattr("codegen.lowering.thread_plan._LEAST_CYCLES", 1.0)
     graph = build_model("mobilenet_v2", input_shape=(3, 32, 32), classes=5, width=0.25)
     inputs = compiled_graph.random_inputs(graph)

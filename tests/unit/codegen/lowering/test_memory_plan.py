@@ -131,10 +131,10 @@ def test_random_graphs_of_branches_never_overlap(data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("name", ["mobilenet_v2", "resnet18", "resnet50", "efficientnet_b0"])
 def test_the_arena_is_bounded_by_the_largest_live_set(name: str) -> None:
-    """The bound for the whole process adds 5 MB; the arena alone leaves a third of them free."""
+    """The bound for the whole process adds 5 MB; the program itself takes half of them."""
     graph = optimize(build_model(name, input_shape=(3, 224, 224), classes=1000))
     program, plan = _planned(graph)
-    assert 4 * plan.size <= 1.1 * largest_live_set(graph) + 3.4e6
+    assert 4 * plan.size <= 1.1 * largest_live_set(graph) + 2.4e6
 
 
 def test_everything_lies_on_cache_lines_inside_the_arena() -> None:
