@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from backend.bench.kernel_row import KernelRow
+    from backend.bench.results_file import ResultsFile
+    from backend.storage.settings import Settings
+    from codegen.targets.target import Target
 
 
 def register(bench: typer.Typer) -> None:
@@ -24,6 +31,10 @@ def bench_kernels(
         typer.Option(metavar="DIR", help="Environments of 'bench peers': OpenVINO for 1x1 rows."),
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Measure also what FILE has.")] = False,
+    ablation: Annotated[
+        bool,
+        typer.Option("--ablation", help="Pattern layers: what each optimisation gives."),
+    ] = False,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Keep the rows there; what it has is skipped."),
@@ -41,6 +52,9 @@ def bench_kernels(
     targets = _targets(isa)
     settings = load_settings()
     settings.make_folders()
+    if ablation:
+        _ablation(rows, targets, rounds, settings, ResultsFile(json_file, ("row", "isa", "step")))
+        return
     folder = (engines_folder or settings.home / "engines").absolute()
     missing = missing_engines(folder, DENSE_ENGINES[1:])  # the first is here anyway
     engines = tuple(name for name in DENSE_ENGINES if name not in missing)
@@ -64,6 +78,30 @@ def bench_kernels(
                 say(_line(results.rows[-1]))
             shown.append((row.name, target.isa))
     typer.echo(_table([r for r in results.rows if (r["row"], r["isa"]) in shown]))
+
+
+def _ablation(
+    rows: Sequence[KernelRow],
+    targets: list[Target],
+    rounds: int,
+    settings: Settings,
+    results: ResultsFile,
+) -> None:
+    """Rows of patterns of their own, each in the steps of PatDNN's figure."""
+    from backend.bench.ablation import measure_ablation
+    from backend.bench.markdown import markdown_table
+    from backend.cli.progress import say
+
+    cells = []
+    for row in rows:
+        if row.choice.scheme != "pattern" or row.choice.group > 1:
+            continue
+        for target in targets:
+            for found in measure_ablation(row, target, rounds=rounds, settings=settings):
+                results.add(found)
+                cells.append([found["step"], f"{found['gain']:.2f}x", *_cells(found)])
+                say(f"{row.name}, {target.isa}, {found['step']}: {found['gain']:.2f}x")
+    typer.echo(markdown_table(("step", "gain", *_HEADS), cells))
 
 
 def _targets(isa: str) -> list[Any]:

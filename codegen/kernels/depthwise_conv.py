@@ -1,4 +1,4 @@
-"""Depthwise convolution: every channel has its own weights and all share the offsets."""
+"""Depthwise convolution: every channel has its own weights; those that are zero are left out."""
 
 from codegen.kernels.microkernel import Family, Field
 
@@ -11,11 +11,12 @@ DEPTHWISE_CONV = Family(
         Field("output", "float *", "element (0, 0, 0)"),
         Field("mask", "const int32_t *", "per position: all ones inside the picture, zero outside"),
         Field("offsets", "const int32_t *", "[tap]: from a position to what is read for it"),
-        Field("weights", "const float *", "[channel][tap]"),
+        Field("starts", "const int32_t *", "first weight of each channel, then their total"),
+        Field("taps", "const uint16_t *", "[weight]: its tap"),
+        Field("weights", "const float *", "[weight]"),
         Field("bias", "const float *", "[channel]"),
         Field("input_plane", "ptrdiff_t", "elements between planes"),
         Field("output_plane", "ptrdiff_t", "elements between planes"),
-        Field("taps", "int", "weights of a channel"),
         Field("vectors", "int", "vectors of flat positions"),
         Field("alpha", "float", "slope of a leaky relu"),
     ),

@@ -14,7 +14,7 @@ def render_depthwise_conv(kernel: Microkernel) -> list[str]:
     wide = kernel.tile[1]
     return [
         *lines,
-        *entry_lines(kernel, ("layer->taps > 0",)),
+        *entry_lines(kernel, ("layer->starts != NULL",)),
         "  for (int oc = begin; oc < end; ++oc) {",
         "    int ox = 0;",
         f"    for (; ox + {wide} <= layer->vectors; ox += {wide}) {{",
@@ -34,19 +34,19 @@ def _tile(kernel: Microkernel, width: int) -> list[str]:
     lines = [
         f"static void tile_{width}({struct}, int oc, ptrdiff_t position) {{",
         "  const float *input = layer->input + oc * layer->input_plane + position;",
-        "  const float *weights = layer->weights + (ptrdiff_t)oc * layer->taps;",
         "  const ptrdiff_t plane = oc * layer->output_plane + position;",
         "  const int32_t *mask = layer->mask + position;",
         "  vector sum_0 = broadcast(layer->bias[oc]);",
     ]
     lines += [f"  vector sum_{v} = sum_0;" for v in range(1, width)]
     lines += [
-        "  for (int tap = 0; tap < layer->taps; ++tap) {",
-        "    const float *x = input + layer->offsets[tap];",
+        "  for (int weight = layer->starts[oc]; weight < layer->starts[oc + 1]; ++weight) {",
+        "    const float *x = input + layer->offsets[layer->taps[weight]];",
+        "    const vector w = broadcast(layer->weights[weight]);",
     ]
     for v in range(width):
         at = f" + {v * kernel.lanes}" if v else ""
-        lines.append(f"    sum_{v} += weights[tap] * load(x{at});")
+        lines.append(f"    sum_{v} += w * load(x{at});")
     lines.append("  }")
     for v in range(width):
         at = f" + {v * kernel.lanes}" if v else ""

@@ -18,12 +18,12 @@ def split_cycles(pixels: int, lanes: int) -> float:
     return _SPLIT_CYCLES * pixels / lanes
 
 
-def depthwise_cycles(channels: int, taps: int, vectors: int, most_vectors: int) -> float:
+def depthwise_cycles(channels: int, taps: float, vectors: int, most_vectors: int) -> float:
     """Cycles of the kernel for any taps; vectors that fill no tile wait for their own sums.
 
     Args:
         channels: channels, each with weights of its own.
-        taps: weights of a channel.
+        taps: weights of a channel, on average.
         vectors: vectors of flat positions of a plane.
         most_vectors: vectors of a tile.
     """

@@ -14,12 +14,13 @@ from codegen.schedules.schedule import Schedule
 
 
 def plan(problem: ConvProblem, wanted: Schedule | None) -> ConvPlan | None:
-    """Any kernel, stride and dilation."""
+    """Any kernel, stride and dilation; zeros are skipped."""
     if not problem.is_depthwise:
         return None
     rows, vectors = DEPTHWISE_CONV.tiles[problem.target.registers][0]
     schedule = wanted or Schedule("depthwise", rows, vectors)
-    channels, taps = problem.matrix.shape
+    channels = len(problem.matrix)
+    taps = np.count_nonzero(problem.matrix) / channels
     cycles = depthwise_cycles(channels, taps, problem.vectors, vectors)
     if problem.taps.stride != (1, 1):
         pixels = problem.in_shape[2] * problem.in_shape[3]
@@ -35,22 +36,25 @@ def _emit(problem: ConvProblem) -> Storage:
     source, residual, output = problem.source(), problem.residual(), problem.make_output()
     channels = len(problem.values)
     offsets = np.array([taps.offset(tap, 0, channels, source.layout) for tap in taps.taps])
+    channel, tap = np.nonzero(problem.matrix)
+    starts = np.searchsorted(channel, np.arange(channels + 1))
     context.emit(
         "conv_depthwise",
         {
             **conv_arguments(context, node, source, residual, output),
             "offsets": context.pack(offsets, "int32_t"),
-            "weights": context.pack(problem.values, "float"),
+            "starts": context.pack(starts, "int32_t"),
+            "taps": context.pack(tap, "uint16_t"),
+            "weights": context.pack(problem.matrix[channel, tap], "float"),
             "bias": context.pack(conv_bias(context, node), "float"),
             "input_plane": source.layout.plane,
             "output_plane": output.layout.plane,
-            "taps": len(offsets),
             "vectors": problem.vectors,
         },
         extent=channels,
         reads=(source,) if residual is None else (source, residual),
         writes=output,
-        note=f"depthwise: {channels} channels of {len(offsets)} weights",
+        note=f"depthwise: {channels} channels, {len(tap)} weights",
         activation=node.text("activation"),
         tile=DEPTHWISE_CONV.tiles[problem.target.registers][0],
         variant=() if residual is None else ("add",),
