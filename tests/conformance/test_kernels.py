@@ -139,7 +139,6 @@ _SCHEDULES = {
     "strided": Schedule("grouped", 1, 1),
     "even": Schedule("depthwise", 1, 4),
     "halved": Schedule("depthwise_rows", 7, 1),
-    "pattern": Schedule("pattern", 1, 2),
     "wide": Schedule("dense", 8, 3),
     "winograd": Schedule("winograd", 4, 1),
     "compact": Schedule("compact", 4, 3),

@@ -20,6 +20,7 @@ _FOLDER = Path(__file__).parent
 # Patterns that eight filters share are grouped; told so, the same layer goes filter by filter.
 _SCHEDULES = {
     "fkw": {"layer": Schedule("pattern", 1, 2)},
+    "runs": {"layer": Schedule("runs", 1, 2)},
     "winograd": {"layer": Schedule("winograd", 4, 1)},
 }
 
@@ -31,7 +32,7 @@ def _graph(kind: str) -> Graph:
     x = builder.input((1, channels, 14, 14))
     shape = (16, channels, 3, 3)
     values = (np.arange(np.prod(shape)) % 13 - 6.5).reshape(shape) / 8
-    if kind in ("pattern", "fkw"):
+    if kind in ("pattern", "fkw", "runs"):
         patterns = np.array([[[1, 1, 0], [1, 1, 0], [0, 0, 0]], [[0, 0, 0], [0, 1, 1], [0, 1, 1]]])
         chosen = (np.arange(16)[:, None] // 8 + np.arange(8)[None, :]) % 2
         connected = (np.arange(16)[:, None] // 8 + np.arange(8)[None, :]) % 4 != 0
@@ -53,7 +54,7 @@ def _texts(bundle: SourceBundle) -> str:
 
 
 @pytest.mark.parametrize("target", ["x86_64-avx512", "aarch64-a76"])
-@pytest.mark.parametrize("kind", ["dense", "pattern", "fkw", "winograd"])
+@pytest.mark.parametrize("kind", ["dense", "pattern", "fkw", "runs", "winograd"])
 def test_generated_c_is_as_expected(kind: str, target: str, request: pytest.FixtureRequest) -> None:
     schedules, is_exact = _SCHEDULES.get(kind), kind == "dense"
     bundle = generate(_graph(kind), load_target(target), schedules=schedules, is_exact=is_exact)
