@@ -71,6 +71,10 @@ class PunchcardBackend(Backend):
             onnx.checker.ValidationError: the model breaks a rule of ONNX.
         """
         super().prepare(model, device, **kwargs)
+        return cls._compiled(model)
+
+    @classmethod
+    def _compiled(cls, model: onnx.ModelProto) -> CompiledModel:
         return CompiledModel(
             model, cls.target or host_target(), cls.compiler, cls.cache_dir or _own_folder()
         )
@@ -105,7 +109,8 @@ class PunchcardBackend(Backend):
         )
         version = kwargs.get("opset_version", onnx.defs.onnx_opset_version())
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", version)])
-        return cls.prepare(model, device).run(values)
+        # The node was checked; a whole model would have to tell the shapes of its outputs.
+        return cls._compiled(model).run(values)
 
     @classmethod
     def supports_device(cls, device: str) -> bool:
