@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from codegen.targets.registry import TARGETS, cpu_features, host_target
+from tests.fixtures.arm_userland import arm_userland
 from tests.fixtures.compiled_graph import random_inputs, relative_error, run_compiled, run_torch
 from tests.fixtures.random_layers import Case, build_graph, layer_cases
+from tests.fixtures.sshd import tool
 
 PER_PROGRAM = 66
 PROGRAMS = 8  # together more than 500 layers
@@ -25,12 +28,21 @@ _SETTINGS = settings(
 )
 
 
-def _check(cases: list[Case], target_name: str | None, folder: Path, *, sanitize: bool) -> None:
+def _check(
+    cases: list[Case],
+    target_name: str | None,
+    folder: Path,
+    *,
+    sanitize: bool,
+    emulator: Sequence[str] = (),
+) -> None:
     graph = build_graph(cases)
     inputs = random_inputs(graph, seed=len(cases))
     target = TARGETS[target_name] if target_name else host_target()
     # A second run finds whatever the first one left in padding.
-    got = run_compiled(graph, target, inputs, folder, sanitize=sanitize, repeat=2)
+    got = run_compiled(
+        graph, target, inputs, folder, sanitize=sanitize, repeat=2, emulator=emulator
+    )
     wanted = run_torch(graph, inputs)
     for case, one, other in zip(cases, got, wanted, strict=True):
         assert relative_error(one, other) <= 1e-4, case
@@ -59,5 +71,17 @@ def test_narrower_vectors_give_the_same_results(name: str, tmp_path: Path) -> No
     @given(cases=st.lists(layer_cases, min_size=PER_PROGRAM, max_size=PER_PROGRAM))
     def check(cases: list[Case]) -> None:
         _check(cases, name, tmp_path, sanitize=False)
+
+    check()
+
+
+def test_arm_gives_the_same_results(tmp_path: Path) -> None:
+    """Layers of every kind for aarch64, translated by QEMU."""
+    emulator = (tool("qemu-aarch64-static"), "-cpu", "cortex-a76", "-L", str(arm_userland()))
+
+    @settings(_SETTINGS, max_examples=1)
+    @given(cases=st.lists(layer_cases, min_size=PER_PROGRAM, max_size=PER_PROGRAM))
+    def check(cases: list[Case]) -> None:
+        _check(cases, "aarch64-a76", tmp_path, sanitize=False, emulator=emulator)
 
     check()
