@@ -4,8 +4,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { LARGE_PAGE = 2 << 20, LARGE_ARENA = 4 * LARGE_PAGE };
 
 const punchcard_info *punchcard_get_info(void) {
   return &punchcard_model_contents.info;
@@ -93,12 +96,19 @@ static int allocate(punchcard_model *model) {
   if (bytes / (size_t)sysconf(_SC_PAGESIZE) >= (size_t)sysconf(_SC_PHYS_PAGES)) {
     return PUNCHCARD_NO_MEMORY;
   }
-  model->block = calloc(1, bytes + PUNCHCARD_LINE);
+  /* A large arena asks for large pages: its planes lie far apart, each on pages of its own. */
+  const size_t step = bytes < LARGE_ARENA ? PUNCHCARD_LINE : LARGE_PAGE;
+  model->block = calloc(1, bytes + step);
   if (model->block == NULL) {
     return PUNCHCARD_NO_MEMORY;
   }
-  const size_t past = (uintptr_t)model->block % PUNCHCARD_LINE;
-  char *start = (char *)model->block + (PUNCHCARD_LINE - past);
+  const size_t past = (uintptr_t)model->block % step;
+  char *start = (char *)model->block + (step - past);
+#ifdef MADV_HUGEPAGE
+  if (step == LARGE_PAGE) {
+    madvise(start, bytes, MADV_HUGEPAGE);
+  }
+#endif
   model->arena = (float *)(void *)start;
   model->scratch = (float *)(void *)(start + program->arena_bytes);
   for (int mask = 0; mask < program->mask_count; ++mask) {
