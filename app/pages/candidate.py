@@ -25,6 +25,8 @@ LAYER_COLUMNS = {
     "dense (ms)": st.column_config.NumberColumn(format="%.3f", help="Measured, dense net."),
     "now (ms)": st.column_config.NumberColumn(format="%.3f", help="Measured, this candidate."),
     "speed-up (×)": st.column_config.NumberColumn(format="%.2f"),
+    "format": st.column_config.TextColumn(help="How the weights are stored."),
+    "tuned": st.column_config.CheckboxColumn(help="Off: the default schedule."),
 }
 ROOF_COLUMNS = {
     "time (ms)": st.column_config.NumberColumn(format="%.4f"),

@@ -72,8 +72,19 @@ def one_click(candidate_id: str, found: Sequence[DeviceView]) -> None:
                     help="The program is built for this device's processor.",
                     width=320,
                 )
+                seconds = st.number_input(
+                    "Tune for (s)",
+                    min_value=0,
+                    max_value=3600,
+                    value=0,
+                    step=30,
+                    key="tune-seconds",
+                    help="Measures other schedules on the device first and keeps what is faster; "
+                    "0 takes the default ones.",
+                    width=140,
+                )
                 # One intent is one deployment, however often the button is pressed.
-                slot = f"deploy-request-{candidate_id}-{device}"
+                slot = f"deploy-request-{candidate_id}-{device}-{seconds}"
                 request = st.session_state.setdefault(slot, uuid.uuid4().hex)
                 if st.button(
                     "Deploy now",
@@ -82,7 +93,7 @@ def one_click(candidate_id: str, found: Sequence[DeviceView]) -> None:
                     help="Build → put → self-test → switch.",
                 ):
                     job_id = deployments.start_deployment(
-                        candidate_id, str(device), request_id=request
+                        candidate_id, str(device), request_id=request, tune_seconds=int(seconds)
                     )
                     del st.session_state[slot]
                     links.put_in_address("device", str(device))

@@ -59,6 +59,7 @@ def candidate_table(layers: Sequence[LayerView]) -> pd.DataFrame:
                 "now (ms)": layer.ms,
                 "speed-up (×)": _speedup(layer),
                 "format": layer.format,
+                "tuned": layer.tuned,
                 "microkernel": layer.kernel,
             }
             for layer in layers

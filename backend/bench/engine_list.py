@@ -92,15 +92,20 @@ def missing_engines(folder: Path, wanted: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in wanted if not engine_of(name).python(folder).exists())
 
 
-def set_up(folder: Path, say: Callable[[str], None]) -> None:
+def set_up(folder: Path, wanted: Iterable[str], say: Callable[[str], None]) -> None:
     """Make one environment for each engine; what is there already is brought to the pins.
+
+    Args:
+        folder: where they shall be.
+        wanted: rows of the tables whose engines are set up.
+        say: told what is being installed.
 
     Raises:
         BenchError: some did not install; all are named, with their logs.
     """
     folder.mkdir(parents=True, exist_ok=True)
     failed = []
-    for engine in engines():
+    for engine in dict.fromkeys(engine_of(name) for name in wanted):
         if not engine.folder:
             continue
         say(f"{engine.title}: {', '.join((*engine.requirements, *engine.no_deps))}")

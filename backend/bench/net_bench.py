@@ -16,6 +16,7 @@ import numpy as np
 
 from backend.bench.elf_text import text_bytes
 from backend.bench.engine_process import EngineProcess
+from backend.bench.errors import BenchError
 from backend.bench.live_set import largest_live_bytes
 from backend.bench.nets import BenchNet, build_net
 from backend.bench.our_program import OurProgram
@@ -100,13 +101,34 @@ def measure_net(
     rounds: int,
     settings: Settings,
     say: Say,
-    schedules: Mapping[str, Schedule] | None = None,
+    tuned: bool = False,
 ) -> dict[str, Any]:
     """Measure one of the benchmark nets; see `measure_graph`."""
+    graph = net_graph(net, settings)
     return measure_graph(
-        net_graph(net, settings), target, threads=threads, rounds=rounds, settings=settings,
-        say=say, schedules=schedules,
-    )  # fmt: skip
+        graph,
+        target,
+        threads=threads,
+        rounds=rounds,
+        settings=settings,
+        say=say,
+        schedules=tuned_schedules(graph, target, settings) if tuned else None,
+    )
+
+
+def tuned_schedules(graph: Graph, target: Target, settings: Settings) -> dict[str, Schedule]:
+    """What tuning found for a graph before.
+
+    Raises:
+        BenchError: nothing.
+    """
+    from backend.tuning.tune_graph import known_schedules
+
+    found = known_schedules(graph, target, settings=settings)
+    if not found:
+        msg = f"nothing was tuned for {graph.name} on {target.full_name}: run 'compile --tune'"
+        raise BenchError(msg)
+    return found
 
 
 def measure_graph(
@@ -158,6 +180,7 @@ def measure_graph(
                 "net": net,
                 "threads": threads,
                 "target": target.full_name,
+                "tuned": bool(schedules),
                 "rounds": rounds,
                 **_times(taken, cost, peak.best(), package),
                 **_sizes(package, cost, ours.report),

@@ -6,7 +6,7 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from backend.bench.net_bench import (
     compile_timed,
     net_graph,
     relative_error,
+    tuned_schedules,
 )
 from backend.bench.nets import BenchNet
 from backend.bench.our_program import OurProgram
@@ -29,9 +30,6 @@ from backend.search.trainers import TrainerGate
 from backend.storage.settings import Settings
 from codegen.exchange.onnx_exporter import export_onnx
 from codegen.targets.target import Target
-
-if TYPE_CHECKING:
-    from codegen.schedules.schedule import Schedule
 
 OURS = "punchcard"
 REFERENCE = "onnxruntime"
@@ -73,7 +71,7 @@ def measure_peers(
     folder: Path,
     settings: Settings,
     say: Say,
-    schedules: Mapping[str, Schedule] | None = None,
+    tuned: bool = False,
 ) -> dict[str, Any]:
     """Time a net on ours and every engine in turns.
 
@@ -88,13 +86,14 @@ def measure_peers(
         folder: where the engines' environments are.
         settings: the installation.
         say: told what is being done.
-        schedules: tuned schedules; the row is then in the column of tuned ones.
+        tuned: whether ours takes what tuning found before.
 
     Raises:
         BenchError: a dense engine is missing or fails, or ours does.
     """
     graph = net_graph(net, settings)
     values, cost = bench_input(graph), NetCost.of(graph)
+    schedules = tuned_schedules(graph, target, settings) if tuned else None
     place = settings.cache / "bench" / "engines"
     place.mkdir(parents=True, exist_ok=True)
     model = place / f"{net.name}.onnx"
@@ -150,7 +149,7 @@ def measure_peers(
         "net": net.name,
         "threads": threads,
         "target": target.full_name,
-        "tuned": bool(schedules),
+        "tuned": tuned,
         "rounds": rounds,
         "macs": cost.macs,
         "nonzero_macs": cost.nonzero_macs,

@@ -29,7 +29,9 @@ class ResultsFile:
         if path is None or not path.exists():
             return
         try:
-            self.rows = list(json.loads(path.read_text(encoding="utf-8"))["rows"])
+            rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+            # Rows of before there were tuned ones.
+            self.rows = [{"tuned": False, **row} if "tuned" in key else row for row in rows]
             for row in self.rows:
                 self._key_of(row)
         except (OSError, ValueError, KeyError, TypeError) as error:

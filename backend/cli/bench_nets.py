@@ -19,6 +19,9 @@ def bench_nets(
     threads: Annotated[str, typer.Option(help="Comma list of thread counts.")] = "1,2",
     target: Annotated[str, typer.Option(help="What to compile for.")] = "host",
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each runtime.")] = 7,
+    tuned: Annotated[
+        bool, typer.Option("--tuned", help="Take what 'compile --tune' found before.")
+    ] = False,
     minutes: Annotated[
         float, typer.Option(min=0, help="Start no further net after this time; 0: no limit.")
     ] = 0,
@@ -48,11 +51,11 @@ def bench_nets(
         return
     from backend.bench.net_bench import measure_net
 
-    results = ResultsFile(json_file, ("net", "threads", "target"))
+    results = ResultsFile(json_file, ("net", "threads", "target", "tuned"))
     begin, left = time.monotonic(), 0
     for net in chosen:
         for count in counts:
-            key = {"net": net.name, "threads": count, "target": built_for.full_name}
+            key = {"net": net.name, "threads": count, "target": built_for.full_name, "tuned": tuned}
             if results.has(**key) and not again:
                 say(f"{net.name}, {count} thread(s): in the file already")
                 continue
@@ -60,7 +63,13 @@ def bench_nets(
                 left += 1
                 continue
             row = measure_net(
-                net, built_for, threads=count, rounds=rounds, settings=settings, say=say
+                net,
+                built_for,
+                threads=count,
+                rounds=rounds,
+                settings=settings,
+                say=say,
+                tuned=tuned,
             )
             results.add(row)
             say(_line(row))
@@ -103,8 +112,9 @@ def _write(chosen: Any, folder: Path, say: Any) -> None:  # noqa: ANN401 - types
 
 
 def _line(row: dict[str, Any]) -> str:
+    name = f"{row['net']} (tuned)" if row["tuned"] else row["net"]
     return (
-        f"{row['net']}, {row['threads']} thread(s): {row['punchcard_ms']:.3f} ms, onnxruntime "
+        f"{name}, {row['threads']} thread(s): {row['punchcard_ms']:.3f} ms, onnxruntime "
         f"{row['onnxruntime_ms']:.3f} ms, {row['speedup']:.2f}x, {row['peak_share']:.0%} of peak, "
         f"{row['over_floor']:.2f} of the floor, error {row['max_relative_error']:.1e}"
     )
@@ -141,5 +151,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
                 value = value * _SCALES[key] if key in _SCALES else value
             cells.append("-" if value is None else form.format(value))
         seconds = row["compile_s"]
+        if row["tuned"]:
+            cells[0] += " (tuned)"
         lines.append([*cells, f"{seconds['generate']:.1f} + {seconds['build']:.1f}"])
     return markdown_table([*(title for title, _, _ in _COLUMNS), "gen + build s"], lines)

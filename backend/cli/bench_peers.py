@@ -22,6 +22,9 @@ def bench_peers(
     ] = "all",
     target: Annotated[str, typer.Option(help="What ours is compiled for.")] = "host",
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each engine.")] = 7,
+    tuned: Annotated[
+        bool, typer.Option("--tuned", help="Ours takes what 'compile --tune' found before.")
+    ] = False,
     setup: Annotated[
         bool, typer.Option("--setup", help="Make the engines' environments and stop.")
     ] = False,
@@ -61,12 +64,12 @@ def bench_peers(
     settings = load_settings()
     settings.make_folders()
     folder = (engines_folder or settings.home / "engines").absolute()
-    if setup:
-        set_up(folder, say)
-        say(f"all engines are set up in {folder}")
-        return
     every = [name for engine in all_engines() for name, _ in engine.variants]
     wanted = every if engines == "all" else [name.strip() for name in engines.split(",")]
+    if setup:
+        set_up(folder, wanted, say)
+        say(f"set up in {folder}: {', '.join(wanted)}")
+        return
     chosen, built_for, counts = named_nets(nets), load_target(target), thread_counts(threads)
     check_engines(folder, wanted)
     results = ResultsFile(json_file, ("net", "threads", "target", "tuned"))
@@ -74,7 +77,7 @@ def bench_peers(
     for net in chosen:
         for count in counts:
             key = {"net": net.name, "threads": count, "target": built_for.full_name}
-            if results.has(**key, tuned=False) and not again:
+            if results.has(**key, tuned=tuned) and not again:
                 say(f"{net.name}, {count} thread(s): in the file already")
                 continue
             if minutes and time.monotonic() - begin > 60 * minutes:
@@ -82,7 +85,7 @@ def bench_peers(
                 continue
             row = measure_peers(
                 net, built_for, threads=count, rounds=rounds, engines=wanted,
-                folder=folder, settings=settings, say=say,
+                folder=folder, settings=settings, say=say, tuned=tuned,
             )  # fmt: skip
             results.add(row)
             say(summary_table([row]).splitlines()[-1])

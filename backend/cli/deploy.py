@@ -23,6 +23,9 @@ def deploy(
         str, typer.Argument(help="Id of a finished trial, or a folder made by 'compile'.")
     ],
     device: _Device = "local",
+    tune: Annotated[
+        float, typer.Option("--tune", min=0, metavar="SECONDS", help="Measure schedules first.")
+    ] = 0,
     json_target: _Json = None,
 ) -> None:
     """Build a candidate for a device, put it there, prove it, then switch to it."""
@@ -32,7 +35,8 @@ def deploy(
 
     device_record(device)
     say(f"deploying {candidate} to {device}")
-    _finish(deploy_candidate(candidate, device, say_step), device, json_target)
+    report = deploy_candidate(candidate, device, say_step, tune_seconds=tune)
+    _finish(report, device, json_target)
 
 
 def rollback(device: _Device = "local", json_target: _Json = None) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from backend.devices.compilation import compile_graph
+from backend.devices.compilation import FloatArray, compile_graph
 from backend.devices.registry import LOCAL, open_agent
 from backend.storage.settings import Settings, load_settings
 from codegen.errors import PunchcardError
@@ -57,6 +59,7 @@ def deploy_candidate(
     on_step: OnStep,
     *,
     settings: Settings | None = None,
+    tune_seconds: float = 0.0,
 ) -> dict[str, Any]:
     """Deploy a candidate and return what the command line prints as JSON.
 
@@ -65,6 +68,7 @@ def deploy_candidate(
         device: Name of a registered device, or ``local``.
         on_step: Told of each step (``STEPS``) as it begins and ends.
         settings: The installation.
+        tune_seconds: Budget for measuring schedules on the device before the build; 0: none.
 
     Returns:
         ``release``, ``verified``, ``unchanged``, ``max_relative_error``, ``latency_ms`` (None on an
@@ -84,6 +88,11 @@ def deploy_candidate(
             facts = agent.probe()
             target = host_target() if device == LOCAL else target_for(facts.to_json())
             package = _package_for(source, target, facts, settings)
+            if tune_seconds > 0:
+                package = _tuned(
+                    source, package, target, device, tune_seconds, settings,
+                    lambda text: on_step(Step(BUILD, "running", None, text)),
+                )  # fmt: skip
         except Exception as error:
             on_step(Step(BUILD, "failed", time.monotonic() - started, str(error)))
             raise
@@ -156,10 +165,49 @@ def _package_for(
         settings.cache / "packages" / name,
         threads=threads,
         settings=settings,
-        self_test=(
-            np.fromfile(package.folder / "input.bin", "<f4").reshape(package.input_shape),
-            np.fromfile(package.folder / "expected.bin", "<f4").reshape(package.output_shape),
-        ),
+        self_test=_self_test_of(package),
+    )
+
+
+def _tuned(
+    source: CandidateSource,
+    package: Package,
+    target: Target,
+    device: str,
+    seconds: float,
+    settings: Settings,
+    say: Callable[[str], None],
+) -> Package:
+    """The package built again with what measuring on the device found, if that is faster."""
+    from backend.tuning.tune_graph import known_schedules, tune_graph
+
+    if source.graph is None:
+        msg = f"package {source.package} holds no graph to tune: compile the model again"
+        raise PackageError(msg)
+    graph, threads = load_graph(source.graph), int(package.manifest.get("threads", 1))
+    self_test = _self_test_of(package)
+    tune_graph(
+        graph, target, seconds=seconds, settings=settings, device=device, threads=threads,
+        self_test=self_test, on_progress=lambda _share, text: say(f"tuning, {text}"),
+    )  # fmt: skip
+    schedules = known_schedules(graph, target, settings=settings)
+    if not schedules:
+        say("tuning found nothing faster than the default")
+        return package
+    chosen = "\n".join(f"{name} {schedules[name].to_json()}" for name in sorted(schedules))
+    digest = hashlib.sha256(chosen.encode()).hexdigest()[:12]
+    name = f"{graph.digest[:16]}-{target.full_name}-{threads}-tuned-{digest}"
+    say(f"building with tuned schedules of {len(schedules)} layers")
+    return compile_graph(
+        graph, target, settings.cache / "packages" / name, threads=threads, settings=settings,
+        self_test=self_test, schedules=schedules,
+    )  # fmt: skip
+
+
+def _self_test_of(package: Package) -> tuple[FloatArray, FloatArray]:
+    return (
+        np.fromfile(package.folder / "input.bin", "<f4").reshape(package.input_shape),
+        np.fromfile(package.folder / "expected.bin", "<f4").reshape(package.output_shape),
     )
 
 

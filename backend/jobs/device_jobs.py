@@ -20,7 +20,13 @@ def deploy(context: JobContext) -> Mapping[str, Any]:
     """Build for the device, put, prove, switch; each step is written as it begins and ends."""
     candidate, device = context.payload["candidate"], context.payload["device"]
     steps = StepRecord(context, deploying.STEPS)
-    result = deploying.deploy_candidate(candidate, device, steps.note, settings=context.settings)
+    result = deploying.deploy_candidate(
+        candidate,
+        device,
+        steps.note,
+        settings=context.settings,
+        tune_seconds=float(context.payload.get("tune_seconds", 0.0)),
+    )
     facts = result.pop("facts")
     with context.write() as session:
         _keep(session.get_one(Deployment, context.payload["deployment"]), result)

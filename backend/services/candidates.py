@@ -166,6 +166,7 @@ def _layers(
                 kernel=layer["kernel"],
                 source=layer["source"],
                 format=layer.get("format", ""),
+                tuned=layer.get("tuned", False),
                 weight_bytes=layer.get("weight_bytes", 0),
                 activation_bytes=layer.get("activation_bytes", 0),
                 gflops=None if roof is None else roof.gflops,

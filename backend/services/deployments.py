@@ -16,20 +16,23 @@ from backend.storage.database import open_database
 from backend.storage.tables import Deployment, Job
 
 
-def start_deployment(candidate_id: str, device: str, *, request_id: str | None = None) -> str:
+def start_deployment(
+    candidate_id: str, device: str, *, request_id: str | None = None, tune_seconds: int = 0
+) -> str:
     """Queue a deployment and return its job's id; the same `request_id` again returns the same.
 
     Args:
         candidate_id: id of a finished trial.
         device: name of a registered device.
         request_id: the user's intent, so that a double click is one deployment.
+        tune_seconds: budget for measuring schedules on the device before the build; 0: none.
 
     Raises:
         SearchError: there is no such candidate, or it has not finished.
         DeviceRefusedError: there is no such device.
     """
     package_folder(candidate_id)
-    return _start("deploy", candidate_id, device, request_id)
+    return _start("deploy", candidate_id, device, request_id, tune_seconds)
 
 
 def rollback_device(device: str, *, request_id: str | None = None) -> str:
@@ -54,11 +57,19 @@ def list_deployments(limit: int = 200) -> tuple[DeploymentView, ...]:
         return tuple(_view(*row) for row in session.execute(query))
 
 
-def _start(kind: str, candidate_id: str, device: str, request_id: str | None) -> str:
+def _start(
+    kind: str, candidate_id: str, device: str, request_id: str | None, tune_seconds: int = 0
+) -> str:
     name = get_device(device).name
     with open_database().write() as session:
         deployment_id = new_id()
-        payload = {"deployment": deployment_id, "candidate": candidate_id, "device": name}
+        payload: dict[str, Any] = {
+            "deployment": deployment_id,
+            "candidate": candidate_id,
+            "device": name,
+        }
+        if tune_seconds:
+            payload["tune_seconds"] = tune_seconds
         job = add_job(session, kind, payload, subject=f"device:{name}", request_id=request_id)
         if job.payload["deployment"] == deployment_id:  # not known from an earlier request
             session.add(

@@ -212,6 +212,7 @@ class LayerView:
     kernel: str
     source: str
     format: str = ""
+    tuned: bool = False
     weight_bytes: int = 0
     activation_bytes: int = 0
     # Beneath the machine's roof; None where no time or no peak is known.

@@ -458,8 +458,11 @@ class FakeStudio:
         return "job-probe"
 
     # deployments
-    def start_deployment(self, candidate_id: str, device: str, *, request_id: str) -> str:
-        self.calls.append(("start_deployment", (candidate_id, device, request_id)))
+    def start_deployment(
+        self, candidate_id: str, device: str, *, request_id: str, tune_seconds: int
+    ) -> str:
+        call = (candidate_id, device, request_id, tune_seconds)
+        self.calls.append(("start_deployment", call))
         return "job-deploy"
 
     def rollback_device(self, device: str) -> str:

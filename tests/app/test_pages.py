@@ -194,8 +194,10 @@ def test_one_click_deploys_the_candidate_to_this_computer(
     open_page: Open, studio: FakeStudio
 ) -> None:
     app = open_page("deploy", candidate=f"{SEARCH_ID}-5")
+    next(n for n in app.number_input if n.label == "Tune for (s)").set_value(30).run()
     next(b for b in app.button if b.label == "Deploy now").click().run()
-    name, (candidate, device, request) = studio.calls[-1]
+    name, (candidate, device, request, tune_seconds) = studio.calls[-1]
+    assert tune_seconds == 30
     assert name == "start_deployment"
     assert (candidate, device) == (f"{SEARCH_ID}-5", "local")
     assert request

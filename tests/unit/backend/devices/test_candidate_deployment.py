@@ -53,6 +53,20 @@ def test_package_of_another_architecture_is_built_again_from_its_graph(foreign: 
     assert report["release"] != foreign.id
 
 
+def test_tuned_deployment_measures_first_and_still_verifies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUNCHCARD_TIMING_LOCK", str(tmp_path / "lock"))
+    graph = build_model("resnet8", input_shape=(1, 8, 8), classes=3, width=0.5)
+    package = compile_graph(graph, host_target(), tmp_path / "p")
+    steps: list[Step] = []
+    report = deploy_candidate(package.folder, "local", steps.append, tune_seconds=0.3)
+    assert report["verified"]
+    told = [step.message for step in steps if (step.name, step.state) == ("build", "running")]
+    assert any(text.startswith("tuning, round 1") for text in told)
+    assert (load_settings().home / "tuning.json").is_file()
+
+
 def test_package_without_a_graph_names_the_target_to_compile_for(tmp_path: Path) -> None:
     package = hand_package(tmp_path / "p", target=load_target("aarch64-generic"))
     steps: list[Step] = []
