@@ -57,12 +57,14 @@ class NetCost:
         nonzero_macs: those of non-zero weights, times valid outputs.
         nonzeros: weights and biases that are not zero.
         live_bytes: largest set of activations alive at the same time.
+        nonzeros_of: weights of each layer that are not zero.
     """
 
     macs: int
     nonzero_macs: int
     nonzeros: int
     live_bytes: int
+    nonzeros_of: Mapping[str, int]
 
     @staticmethod
     def of(graph: Graph) -> NetCost:
@@ -73,6 +75,11 @@ class NetCost:
             sum(nonzero_macs(small, node) for node in small.nodes),
             sum(weight.nonzeros for weight in small.weights.values()),
             largest_live_bytes(small),
+            {
+                node.name: weight.nonzeros
+                for node in small.nodes
+                if (weight := small.weight(node, "weight")) is not None
+            },
         )
 
 
@@ -275,13 +282,15 @@ def _times(
 def _sizes(package: Package, cost: NetCost, report: Mapping[str, Any]) -> dict[str, Any]:
     weights = int(package.manifest["weights_bytes"])
     layers = package.manifest["layers"]
-    # Winograd's weights are larger than what they came from; the limit counts them apart.
-    transformed = sum(int(layer.get("transformed_bytes", 0)) for layer in layers)
+    # Winograd's weights are larger than what they came from; the limit counts both apart.
+    apart = [layer for layer in layers if layer.get("transformed_bytes", 0)]
+    transformed = sum(int(layer["transformed_bytes"]) for layer in apart)
+    nonzeros = cost.nonzeros - sum(cost.nonzeros_of.get(layer["name"], 0) for layer in apart)
     return {
         "text_bytes": text_bytes(package.program),
         "weights_bytes": weights,
         "transformed_bytes": transformed,
-        "weights_over_nonzeros": (weights - transformed) / (4 * cost.nonzeros),
+        "weights_over_nonzeros": (weights - transformed) / (4 * max(1, nonzeros)),
         "arena_bytes": int(package.manifest["arena_bytes"]),
         "peak_rss_bytes": int(report["peak_rss_bytes"]),
         "peak_rss_limit_bytes": round(weights + 1.1 * cost.live_bytes) + MEMORY_ALLOWANCE_BYTES,
