@@ -76,3 +76,40 @@ INTERLEAVE = Family(
     padding="unused",
 )
 """Copies planes to blocks of channels, or back."""
+
+EXPAND_DEPTHWISE = Family(
+    name="expand_depthwise",
+    unit="bands of output rows, for each group of channel blocks",
+    fields=(
+        Field("input", "const float *", "element (0, 0, 0) of what the 1x1 convolution reads"),
+        Field("band", "float *", "room for what it makes: the calling thread's alone"),
+        Field("output", "float *", "element (0, 0, 0)"),
+        Field("starts", "const int32_t *", "first weights of each group, then their total"),
+        Field("firsts", "const int32_t *", "[group]: first of its offsets"),
+        Field("offsets", "const int32_t *", "from a pixel to the element that is read for it"),
+        Field("weights", "const float *", "[offset][block of the group][lane]"),
+        Field("bias", "const float *", "[group][block of the group][lane]"),
+        Field("depth_offsets", "const int32_t *", "[tap]: from a pixel of the band to another"),
+        Field("depth_weights", "const float *", "[block][tap][lane]"),
+        Field("depth_bias", "const float *", "[block][lane]"),
+        Field("input_row", "ptrdiff_t", "elements between rows of the input"),
+        Field("guard", "ptrdiff_t", "elements of the band before its first pixel"),
+        Field("band_row", "ptrdiff_t", "elements between rows of the band"),
+        Field("output_plane", "ptrdiff_t", "elements between blocks of the band"),
+        Field("depth_row", "ptrdiff_t", "elements between rows of the output"),
+        Field("depth_plane", "ptrdiff_t", "elements between blocks of the output"),
+        Field("input_height", "int", "rows of the input"),
+        Field("input_width", "int", "columns of the input"),
+        Field("height", "int", "rows of the output"),
+        Field("width", "int", "columns of the output"),
+        Field("columns", "int", "columns of a full tile of the 1x1 convolution"),
+        Field("rows", "int", "rows of output that a band serves"),
+        Field("top", "int", "rows of padding above"),
+        Field("reach", "int", "rows of input behind the first that one row of output reads"),
+        Field("taps", "int", "weights of a channel"),
+        Field("alpha", "float", "slope of a leaky relu"),
+    ),
+    tiles=BLOCKED_CONV.tiles,
+    padding="unused",
+)
+"""A 1x1 convolution and the depthwise one behind it: what lies between stays in the cache."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from codegen.kernels.blocked import BLOCKED_CONV, BLOCKED_DEPTHWISE, INTERLEAVE
+from codegen.kernels.blocked import BLOCKED_CONV, BLOCKED_DEPTHWISE, EXPAND_DEPTHWISE, INTERLEAVE
 from codegen.kernels.dense_conv import DENSE_CONV
 from codegen.kernels.depthwise_conv import DEPTHWISE_CONV
 from codegen.kernels.depthwise_rows import DEPTHWISE_ROWS
@@ -54,6 +54,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             BLOCKED_CONV,
             BLOCKED_DEPTHWISE,
             INTERLEAVE,
+            EXPAND_DEPTHWISE,
             STRIDED_COPY,
             RESAMPLE,
             CONV_DIRECT,

@@ -89,6 +89,16 @@ class LoweringContext:
             transformed_bytes=transformed_bytes,
         )
 
+    def add_macs(self, node: Node) -> None:
+        """Count a node's work to the current layer, whose step does it too."""
+        index = self._layer()
+        layer = self._layers[index]
+        self._layers[index] = replace(
+            layer,
+            macs=layer.macs + dense_macs(self.graph, node),
+            nonzero_macs=layer.nonzero_macs + nonzero_macs(self.graph, node),
+        )
+
     def wanted(self, node: Node) -> Schedule | None:
         """The schedule that the caller fixed for a node."""
         return self._wanted.get(node.name)

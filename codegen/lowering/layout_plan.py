@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from codegen.errors import ScheduleError
 from codegen.ir.movement_shapes import axis_of
@@ -18,26 +19,33 @@ from codegen.ir.ops import ACTIVATIONS, BINARY, FUNCTIONS
 from codegen.ir.window_shapes import is_picture
 from codegen.lowering.context import LoweringContext
 from codegen.lowering.layout import Kind
+from codegen.lowering.strategies.expand_depthwise import (
+    depthwise_behind,
+    plan_expand_depthwise,
+)
 from codegen.lowering.strategies.problem import ConvProblem
 from codegen.lowering.strategies.registry import plans
 from codegen.lowering.strategies.strategy import ConvPlan
 from codegen.schedules.blocked_schedule import interleave_cycles, pass_cycles
 from codegen.schedules.depthwise_schedule import split_cycles
 
-_MOST_WAYS = 128
-_IN_NETS = {
-    "grouped": 1.22,
-    "dense": 1.22,
-    "pattern": 1.22,
-    "depthwise_rows": 2.1,
-    "depthwise": 2.1,
-}
-"""How much slower than its strategy's estimate a planar layer was in MobileNetV2, dense and pruned.
+Lies: TypeAlias = Kind | Literal["in a band of planar", "in a band of blocked"]
+"""How a value lies; in a band means that only the next layer ever sees it, row by row."""
 
-The estimates of blocked layers came within 8 % there on maps of 7x7 to 28x28 (larger ones wait for
-memory in either layout), so that without this planes would win where they lose.
+_MOST_WAYS = 128
+_WRITTEN_A_CYCLE, _READ_A_CYCLE = 12.0, 9.0
+_CACHED_BYTES = 1 << 20
+_IN_NETS = {"compact": 1.15, "dense": 1.3, "depthwise_rows": 2.0, "depthwise": 2.0}
+"""How much slower than its strategy's estimate a layer was in MobileNetV2, dense and pruned.
+
+Taken on maps of 7x7 to 28x28, where all others came within 10 %; larger ones wait for memory in any
+layout. Without it planes would win where they lose.
 """
 _KINDS: tuple[Kind, ...] = ("planar", "blocked")
+_BANDS: Mapping[Lies, Kind] = {
+    "in a band of planar": "planar",
+    "in a band of blocked": "blocked",
+}
 _UNARY = frozenset({*ACTIVATIONS, *FUNCTIONS, "clip", "global_average_pool"})
 _POOLS = frozenset({"max_pool", "average_pool"})
 
@@ -53,8 +61,8 @@ class Choice:
         conv: the plan of a convolution.
     """
 
-    reads: tuple[Kind | None, ...]
-    writes: Kind
+    reads: tuple[Lies | None, ...]
+    writes: Lies
     cycles: float
     conv: ConvPlan | None = None
 
@@ -75,11 +83,13 @@ class LayoutPlan:
     Attributes:
         kinds: how each node's value lies.
         convs: how each convolution is lowered.
+        in_bands: nodes that the next one takes up, so that nothing is lowered for them.
         cycles: estimate of a whole run on one thread, copies between layouts included.
     """
 
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     convs: Mapping[str, ConvPlan] = field(default_factory=dict)
+    in_bands: frozenset[str] = frozenset()
     cycles: float = 0.0
 
 
@@ -130,9 +140,12 @@ def _apply(
     cycles = choice.cycles
     added = {(node.name, choice.writes)}
     for name, kind in zip(node.inputs, choice.reads, strict=True):
-        if kind is not None and (name, kind) not in held and (name, kind) not in added:
-            cycles += _copy_cycles(context, name)
-            added.add((name, kind))
+        if kind is None or (name, kind) in held or (name, kind) in added:
+            continue
+        if kind not in _KINDS or any((name, other) in held for other in _BANDS):
+            return math.inf, held
+        cycles += _copy_cycles(context, name)
+        added.add((name, kind))
     return cycles, held | added
 
 
@@ -144,8 +157,9 @@ def _traced(nodes: tuple[Node, ...], way: _Way, cycles: float) -> LayoutPlan:
         step = step.before
     pairs = list(zip(nodes, reversed(chosen), strict=True))
     return LayoutPlan(
-        {node.name: choice.writes for node, choice in pairs},
+        {node.name: "planar" if choice.writes == "planar" else "blocked" for node, choice in pairs},
         {node.name: choice.conv for node, choice in pairs if choice.conv is not None},
+        frozenset(node.name for node, choice in pairs if choice.writes in _BANDS),
         cycles,
     )
 
@@ -178,6 +192,15 @@ def _conv_choices(context: LoweringContext, node: Node) -> Iterable[Choice]:
         for writes, plan in plans(ConvProblem(context, node, reads), wanted).items()
         if writes == "planar" or pictures[1]
     ]
+    if depthwise_behind(context, node) is not None:
+        found += [Choice((kind,), band, 0.0) for band, kind in _BANDS.items()]
+    before = context.graph.by_name.get(node.inputs[0])
+    if before is not None and before.op == "conv" and depthwise_behind(context, before) == node:
+        for band, kind in _BANDS.items():
+            plan = plan_expand_depthwise(context, before, node, kind)
+            if plan is not None:
+                cycles = plan.cycles + _traffic(context, before.inputs[0], node.name)
+                found.append(Choice((band,), "blocked", cycles, plan))
     if not found:
         msg = f"schedule {wanted} does not fit layer {node.name}"
         raise ScheduleError(msg)
@@ -190,7 +213,16 @@ def _cycles(context: LoweringContext, node: Node, plan: ConvPlan) -> float:
     cycles = plan.cycles * _IN_NETS.get(name, 1.0)
     if name in {"grouped", "dense", "pattern"} and node.integers("stride") != (1, 1):
         cycles += split_cycles(math.prod(context.shape(node.inputs[0])), context.lanes)
-    return cycles
+    return cycles + _traffic(context, node.inputs[0], node.name)
+
+
+def _traffic(context: LoweringContext, read: str, written: str) -> float:
+    """Cycles of values that the level-2 cache does not hold; measured on maps of 112 x 112."""
+    found = 0.0
+    for name, rate in ((read, _READ_A_CYCLE), (written, _WRITTEN_A_CYCLE)):
+        size = 4 * math.prod(context.shape(name))
+        found += size / rate if size > _CACHED_BYTES else 0.0
+    return found
 
 
 def _plain(context: LoweringContext, node: Node, kind: Kind) -> Choice:

@@ -91,6 +91,8 @@ def lower(
     plan = plan_layouts(context)
     context.follow(plan.kinds)
     for node in graph.nodes:
+        if node.name in plan.in_bands:
+            continue
         context.begin(node)
         if node.op == "conv":
             lower_conv(context, node, plan.convs.get(node.name))

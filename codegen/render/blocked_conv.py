@@ -7,7 +7,6 @@ from codegen.lowering.layout import LINE_FLOATS
 from codegen.render.entry import entry_lines
 from codegen.render.wrapped import wrapped
 
-_STRUCT = "punchcard_conv_blocked"
 _AHEAD_FLOATS = 1024
 
 
@@ -17,6 +16,11 @@ def render_blocked_conv(kernel: Microkernel) -> list[str]:
     A `pair` kernel takes two rows at a time, for maps narrower than its tile.
     """
     rows = 2 if "pair" in kernel.variant else 1
+    return [*tile_functions(kernel, rows), *_entry(kernel, rows)]
+
+
+def tile_functions(kernel: Microkernel, rows: int) -> list[str]:
+    """Functions of every width of up to so many rows, and one that chooses among them."""
     widest = kernel.tile[1] // rows
     lines: list[str] = []
     for width in range(1, widest + 1):
@@ -25,7 +29,7 @@ def render_blocked_conv(kernel: Microkernel) -> list[str]:
         for width in range(1, widest + 1):
             lines += [*_tile(kernel, count, width), ""]
         lines += [*_switch(kernel, count, widest), ""]
-    return [*lines, *_entry(kernel, rows)]
+    return lines
 
 
 def _step(kernel: Microkernel) -> int:
@@ -37,8 +41,8 @@ def _step(kernel: Microkernel) -> int:
 def _parameters(kernel: Microkernel, name: str, last: str) -> list[str]:
     adds = "const float *residual, " if "add" in kernel.variant else ""
     return wrapped(
-        f"static void {name}(const {_STRUCT} *layer, const float *input, {adds}float *output, "
-        f"int turn, int {last}) {{"
+        f"static void {name}(const punchcard_{kernel.family} *layer, const float *input, "
+        f"{adds}float *output, int turn, int {last}) {{"
     )
 
 

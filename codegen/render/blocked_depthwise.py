@@ -5,8 +5,6 @@ from __future__ import annotations
 from codegen.kernels.microkernel import Microkernel
 from codegen.render.entry import entry_lines
 
-_STRUCT = "punchcard_depthwise_blocked"
-
 
 def render_blocked_depthwise(kernel: Microkernel) -> list[str]:
     """A wide tile, a tile of one pixel for what is left, and the loop over rows of blocks."""
@@ -16,7 +14,7 @@ def render_blocked_depthwise(kernel: Microkernel) -> list[str]:
     lines: list[str] = []
     widths = [width for width in (wide, wide // 2, 1) if width]
     for width in dict.fromkeys(widths):
-        lines += [*_tile(kernel, width, step), ""]
+        lines += [*depthwise_tile(kernel, width, step), ""]
     lines += [
         *entry_lines(kernel, ("layer->taps > 0", "layer->height > 0")),
         "  for (int unit = begin; unit < end; ++unit) {",
@@ -45,18 +43,20 @@ def render_blocked_depthwise(kernel: Microkernel) -> list[str]:
     return [*lines, "  }", "}"]
 
 
-def _tile(kernel: Microkernel, width: int, step: int) -> list[str]:
+def depthwise_tile(kernel: Microkernel, width: int, step: int, prefix: str = "") -> list[str]:
+    """The function of so many pixels; its members of the struct carry a prefix."""
     lanes = kernel.lanes
     adds = "add" in kernel.variant
     residual = "const float *residual, " if adds else ""
     lines = [
-        f"static void tile_{width}(const {_STRUCT} *layer, int block, const float *input, "
-        f"{residual}float *output) {{",
-        f"  const float *weights = layer->weights + (ptrdiff_t)block * layer->taps * {lanes};",
-        f"  vector sum_0 = load(layer->bias + (ptrdiff_t)block * {lanes});",
+        f"static void tile_{width}(const punchcard_{kernel.family} *layer, int block, "
+        f"const float *input, {residual}float *output) {{",
+        f"  const float *weights = layer->{prefix}weights +",
+        f"                         (ptrdiff_t)block * layer->taps * {lanes};",
+        f"  vector sum_0 = load(layer->{prefix}bias + (ptrdiff_t)block * {lanes});",
         *(f"  vector sum_{c} = sum_0;" for c in range(1, width)),
         "  for (int tap = 0; tap < layer->taps; ++tap) {",
-        "    const float *x = input + layer->offsets[tap];",
+        f"    const float *x = input + layer->{prefix}offsets[tap];",
         f"    const vector weight = load(weights + (ptrdiff_t)tap * {lanes});",
     ]
     columns = [f" + {c * step}" if c else "" for c in range(width)]

@@ -19,6 +19,7 @@ from codegen.render.compact_conv import render_compact_conv
 from codegen.render.dense_conv import render_dense_conv
 from codegen.render.depthwise_conv import render_depthwise_conv
 from codegen.render.depthwise_rows import render_depthwise_rows
+from codegen.render.expand_depthwise import render_expand_depthwise
 from codegen.render.group_conv import render_group_conv
 from codegen.render.interleave import render_interleave
 from codegen.render.linear import render_linear
@@ -77,6 +78,7 @@ BODIES: Mapping[str, Callable[[Microkernel], list[str]]] = MappingProxyType(
         "conv_blocked": render_blocked_conv,
         "depthwise_blocked": render_blocked_depthwise,
         "interleave": render_interleave,
+        "expand_depthwise": render_expand_depthwise,
         "strided_copy": _from_template,
         "resample": _from_template,
         "conv_direct": _from_template,

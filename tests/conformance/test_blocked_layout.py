@@ -137,6 +137,70 @@ def test_neon_gives_the_same_results_under_emulation(tmp_path: Path) -> None:
         assert relative_error(one, other) <= 1e-5
 
 
+def _bottlenecks(target: Target) -> Graph:
+    """1x1 convolutions with depthwise ones behind: strides, paddings, tails, several bands."""
+    lanes = target.vector_floats
+    builder = GraphBuilder("bottlenecks", seed=7)
+    outputs = []
+    for index, (size, kernel, stride, padding, dilation) in enumerate(
+        [
+            ((9, 7), 3, 1, (1, 1, 1, 1), 1),
+            ((33, 18), 3, 2, (1, 1, 1, 1), 1),
+            ((16, 15), 5, 1, (2, 0, 1, 3), 1),
+            ((14, 20), 3, 1, (2, 2, 2, 2), 2),
+            ((12, 12), 2, 2, (0, 0, 0, 0), 1),
+        ]
+    ):
+        x = builder.input((1, 5 + index, *size), f"x{index}")
+        if index % 2:
+            x = builder.conv(x, lanes + 3, 1, name=f"before{index}", activation="relu")
+        channels = lanes * (index + 1) - index
+        y = builder.conv(x, channels, 1, name=f"expand{index}", bias=True, activation="relu6")
+        shape = (channels, 1, kernel, kernel)
+        random = np.random.default_rng(index)
+        keys = {
+            "weight": builder.weight(f"w{index}", random.standard_normal(shape)),
+            "bias": builder.weight(f"b{index}", random.standard_normal(channels)),
+        }
+        outputs.append(
+            builder.add(
+                "conv",
+                y,
+                name=f"depth{index}",
+                weights=keys,
+                groups=channels,
+                stride=(stride, stride),
+                dilation=(dilation, dilation),
+                padding=padding,
+                activation="relu6",
+            )
+        )
+    return builder.build(*outputs)
+
+
+def test_bottlenecks_by_bands_equal_torch_under_sanitizers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Bands of few rows, and values between layers so dear that bands are always taken.
+    monkeypatch.setattr("codegen.schedules.blocked_schedule._BAND_BYTES", 30_000)
+    monkeypatch.setattr("codegen.lowering.layout_plan._traffic", lambda *_: 1e9)
+    for target in _targets()[:2]:
+        graph = _bottlenecks(target)
+        schedules = {f"before{i}": Schedule("blocked", 1, 5) for i in (1, 3)}
+        program = lower(graph, target, schedules)
+        fused = [s for s in program.steps if s.microkernel.family == "expand_depthwise"]
+        assert len(fused) == 5
+        assert {word for step in fused for word in step.microkernel.variant} == {"half", "planar"}
+        assert any("planar" not in step.microkernel.variant for step in fused)
+        assert sum(layer.macs > 0 for layer in program.layers) == 7
+        inputs = random_inputs(graph)
+        got = run_compiled(
+            graph, target, inputs, tmp_path, sanitize=True, threads=3, schedules=schedules
+        )
+        for name, one, other in zip(graph.outputs, got, run_torch(graph, inputs), strict=True):
+            assert relative_error(one, other) <= 1e-5, name
+
+
 def test_denormal_and_infinite_pixels_pass_as_in_the_reference(tmp_path: Path) -> None:
     for target in _targets()[:1]:
         builder = GraphBuilder("odd", seed=1)

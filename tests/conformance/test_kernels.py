@@ -243,6 +243,8 @@ def _every_operation() -> Graph:
     y = builder.conv(x, 20, 3, name="blocked", activation="relu")
     outputs.append(builder.conv(y, 20, 3, name="blocked_depthwise", groups=20))
     outputs.append(builder.conv(x, 6, 3, name="blocked_first", groups=6))
+    y = builder.conv(x, 48, 1, name="expand", activation="relu")
+    outputs.append(builder.conv(y, 48, 3, name="spread", groups=48, activation="relu"))
     for axis in (1, 3):
         for op in ("softmax", "log_softmax"):
             outputs.append(builder.add(op, x, name=f"{op}{axis}", axis=axis))

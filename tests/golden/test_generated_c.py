@@ -19,6 +19,7 @@ _FOLDER = Path(__file__).parent
 # A dense layer may go by Winograd or, where that is forbidden, as a group without zeros.
 # Patterns that eight filters share are grouped; told so, the same layer goes filter by filter.
 _SCHEDULES = {
+    "dense": {"layer": Schedule("dense", 8, 3)},
     "fkw": {"layer": Schedule("pattern", 1, 2)},
     "runs": {"layer": Schedule("runs", 1, 2)},
     "winograd": {"layer": Schedule("winograd", 4, 1)},

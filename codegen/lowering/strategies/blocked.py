@@ -35,7 +35,7 @@ def plan(problem: ConvProblem, wanted: Schedule | None) -> ConvPlan | None:
     if problem.is_depthwise or problem.node.integers("stride")[1] > 2:
         return None
     found = plan_blocked(
-        problem.matrix != 0, problem.groups, _picture(problem), problem.target, wanted
+        problem.matrix != 0, problem.groups, picture_of(problem), problem.target, wanted
     )
     if found is None:
         return None
@@ -49,7 +49,9 @@ def plan_depthwise(problem: ConvProblem, wanted: Schedule | None) -> ConvPlan | 
         return None
     rows, pixels = BLOCKED_DEPTHWISE.tiles[problem.target.registers][0]
     taps = problem.matrix.shape[1]
-    cycles = blocked_depthwise_cycles(len(problem.values), taps, _picture(problem), problem.target)
+    cycles = blocked_depthwise_cycles(
+        len(problem.values), taps, picture_of(problem), problem.target
+    )
     schedule = wanted or Schedule("blocked_depthwise", rows, pixels)
     return ConvPlan(schedule, cycles, partial(_emit_depthwise, problem))
 
@@ -68,7 +70,7 @@ BLOCKED_DEPTHWISE_CONV = ConvStrategy("blocked_depthwise", plan_depthwise, write
 
 
 @dataclass(frozen=True)
-class _Source:
+class PixelSource:
     """What pixels are read from: strides between channels, rows and columns."""
 
     storage: Storage
@@ -86,25 +88,27 @@ class _Source:
         return found
 
 
-def _picture(problem: ConvProblem) -> Picture:
+def picture_of(problem: ConvProblem) -> Picture:
+    """The output, as tiles are cut from it."""
     _, channels, height, width = problem.in_shape
     _, _, out_height, out_width = problem.node.type.shape
     return Picture(out_height, out_width, 4 * channels * height * width)
 
 
-def _source(problem: ConvProblem) -> _Source:
+def pixel_source(problem: ConvProblem) -> PixelSource:
+    """The input as the problem reads it, with the zeros around it that its kernel needs."""
     context, name = problem.context, problem.node.inputs[0]
     stride = problem.node.integers("stride")[1]
     if problem.reads == "blocked":
-        return _Source(context.blocked(name), stride * context.lanes)
+        return PixelSource(context.blocked(name), stride * context.lanes)
     margins = direct_margins(context.graph, problem.node, problem.in_shape)
     held = context.value(name).layout
     above = margins.exact.guard
     if held.is_planar and held.row >= margins.row and held.origin >= above:
-        return _Source(context.value(name), stride)
+        return PixelSource(context.value(name), stride)
     # A copy with room for this reader; the model's input has to be copied anyway.
     own = context.spacing[name]
-    return _Source(
+    return PixelSource(
         context.planar(
             name, Spacing(max(own.row, margins.row), round_up(max(own.guard, above), 16))
         ),
@@ -112,7 +116,7 @@ def _source(problem: ConvProblem) -> _Source:
     )
 
 
-def _taps(problem: ConvProblem) -> tuple[IntArray, IntArray]:
+def kernel_places(problem: ConvProblem) -> tuple[IntArray, IntArray]:
     """Rows and columns from a pixel to what each tap reads, (taps,) each."""
     top, left, _, _ = problem.node.integers("padding")
     dilation = problem.node.integers("dilation")
@@ -121,7 +125,7 @@ def _taps(problem: ConvProblem) -> tuple[IntArray, IntArray]:
 
 
 def _shared(
-    problem: ConvProblem, source: _Source, residual: Storage | None, output: Storage
+    problem: ConvProblem, source: PixelSource, residual: Storage | None, output: Storage
 ) -> dict[str, Argument]:
     layout = output.layout
     return {
@@ -155,13 +159,14 @@ def _storages(problem: ConvProblem) -> tuple[Storage | None, Storage]:
     return residual, context.buffer(context.blocked_layout(node.name))
 
 
-def _padded_bias(problem: ConvProblem) -> FloatArray:
+def padded_bias(problem: ConvProblem) -> FloatArray:
+    """Bias of whole blocks of filters."""
     bias = conv_bias(problem.context, problem.node)
     return np.pad(bias, (0, -len(bias) % problem.context.lanes))
 
 
 def _emit(problem: ConvProblem, found: BlockedPlan) -> Storage:
-    source = _source(problem)
+    source = pixel_source(problem)
     residual, output = _storages(problem)
     filters = len(problem.matrix)
     lanes = problem.context.lanes
@@ -177,7 +182,7 @@ def _emit_segment(
     problem: ConvProblem,
     segment: BlockedSegment,
     matrix: FloatArray,
-    source: _Source,
+    source: PixelSource,
     residual: Storage | None,
     output: Storage,
 ) -> None:
@@ -185,8 +190,8 @@ def _emit_segment(
     width = segment.blocks * context.lanes
     rows = np.arange(segment.first * context.lanes, len(matrix))[: segment.groups * width]
     packed = pack_grouped(matrix, rows.astype(np.int32), width)
-    offsets, firsts = _share_offsets(
-        _offsets(packed.columns, packed.starts, rows[::width], problem, source), packed.starts
+    offsets, firsts = share_offsets(
+        column_offsets(packed.columns, packed.starts, rows[::width], problem, source), packed.starts
     )
     layout = output.layout
     tiles = -(-layout.height // (2 if segment.pair else 1)) * -(-layout.width // segment.columns)
@@ -197,7 +202,7 @@ def _emit_segment(
         moved = residual.first + segment.first * residual.layout.plane
         held = Storage(residual.space, residual.base, residual.layout, moved)
         shared["residual"] = address(held)
-    bias = _padded_bias(problem)[rows]
+    bias = padded_bias(problem)[rows]
     kernel = f"{problem.values.shape[2]}x{problem.values.shape[3]}"
     context.emit(
         "conv_blocked",
@@ -223,22 +228,22 @@ def _emit_segment(
     )
 
 
-def _offsets(
+def column_offsets(
     columns: npt.NDArray[np.int32],
     starts: npt.NDArray[np.int32],
     first_filters: IntArray,
     problem: ConvProblem,
-    source: _Source,
+    source: PixelSource,
 ) -> IntArray:
     """Offset of every packed column; columns count (channel of the group, tap)."""
     out_channels, in_channels = problem.values.shape[:2]
-    dy, dx = _taps(problem)
+    dy, dx = kernel_places(problem)
     group = np.repeat(first_filters, np.diff(starts)) // (out_channels // problem.groups)
     channel = columns // len(dy) + group * in_channels
     return source.offsets(channel, dy[columns % len(dy)], dx[columns % len(dy)])
 
 
-def _share_offsets(offsets: IntArray, starts: npt.NDArray[np.int32]) -> tuple[IntArray, IntArray]:
+def share_offsets(offsets: IntArray, starts: npt.NDArray[np.int32]) -> tuple[IntArray, IntArray]:
     """Offsets without those that repeat the first group's, and where each group's begin."""
     parts = np.split(offsets, starts[1:-1])
     if all(np.array_equal(part, parts[0]) for part in parts):
@@ -248,13 +253,13 @@ def _share_offsets(offsets: IntArray, starts: npt.NDArray[np.int32]) -> tuple[In
 
 def _emit_depthwise(problem: ConvProblem) -> Storage:
     context, node = problem.context, problem.node
-    source = _source(problem)
+    source = pixel_source(problem)
     residual, output = _storages(problem)
     channels, lanes = len(problem.values), context.lanes
     blocks = -(-channels // lanes)
     matrix = np.pad(problem.matrix, ((0, -channels % lanes), (0, 0)))
     used = np.flatnonzero(problem.matrix.any(axis=0)) if problem.matrix.any() else np.array([0])
-    dy, dx = _taps(problem)
+    dy, dx = kernel_places(problem)
     offsets = source.offsets(np.zeros(len(used), dtype=np.int64), dy[used], dx[used])
     weights = matrix.reshape(blocks, lanes, -1)[:, :, used].transpose(0, 2, 1)
     context.emit(
@@ -264,7 +269,7 @@ def _emit_depthwise(problem: ConvProblem) -> Storage:
             "output": address(output),
             "offsets": context.pack(offsets, "int32_t"),
             "weights": context.pack(weights, "float"),
-            "bias": context.pack(_padded_bias(problem), "float"),
+            "bias": context.pack(padded_bias(problem), "float"),
             "input_plane": source.storage.layout.plane,
             "taps": len(used),
         },
