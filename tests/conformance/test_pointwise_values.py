@@ -1,4 +1,4 @@
-"""Pointwise functions value by value: specials, ends of the range, and a fine grid between."""
+"""Functions value by value: specials, ends of the range, a fine grid; reductions of specials."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codegen.ir import Graph, GraphBuilder
-from codegen.ir.ops import ACTIVATIONS, BINARY, FUNCTIONS
+from codegen.ir.ops import ACTIVATIONS, BINARY, FUNCTIONS, REDUCTIONS
 from codegen.targets.registry import host_target
 from tests.fixtures.compiled_graph import run_compiled, run_torch
 
@@ -48,6 +48,39 @@ def _check(graph: Graph, inputs: list[npt.NDArray[np.float32]], folder: Path) ->
             close = np.isclose(one, other, rtol=2e-6, atol=2e-7, equal_nan=True)
             at = np.argwhere(~close)[:5]
             assert close.all(), (name, [(one[tuple(i)], other[tuple(i)], i) for i in at])
+
+
+def _rows(length: int) -> npt.NDArray[np.float32]:
+    """Rows with nothing special, and with each special number first, inside and last."""
+    random = np.random.default_rng(length)
+    rows = random.standard_normal((10, length)).astype(np.float32)
+    for index, special in enumerate((np.nan, np.inf, -np.inf)):
+        for place, column in enumerate((0, length // 2, length - 1)):
+            rows[3 * index + place, column] = special
+    rows[9] = -np.inf
+    return np.concatenate([rows, random.standard_normal((2, length)).astype(np.float32)])
+
+
+def test_reductions_and_norms_of_special_numbers(tmp_path: Path) -> None:
+    builder = GraphBuilder("reductions")
+    outputs, inputs = [], []
+    for length in (5, 16, 45):
+        values = _rows(length)
+        x = builder.input(values.shape, f"x{length}")
+        y = builder.input(values.T.shape, f"y{length}")
+        inputs += [values, np.ascontiguousarray(values.T)]
+        for op in REDUCTIONS:
+            attrs = {"keep": False}
+            outputs.append(builder.add(op, x, name=f"{op}{length}", axes=(1,), **attrs))
+            outputs.append(builder.add(op, y, name=f"{op}{length} down", axes=(0,), **attrs))
+        for op in ("softmax", "log_softmax"):
+            outputs.append(builder.add(op, x, name=f"{op}{length}", axis=1))
+            outputs.append(builder.add(op, y, name=f"{op}{length} down", axis=0))
+        keys = {key: builder.weight(f"{key}{length}", np.ones(length)) for key in ("gamma", "beta")}
+        outputs.append(builder.add("layer_norm", x, name=f"norm{length}", axis=1, weights=keys))
+        ones = builder.constant(np.ones((length, 19)), name=f"ones{length}")
+        outputs.append(builder.add("matmul", x, ones, name=f"product{length}", depth=length))
+    _check(builder.build(*outputs), inputs, tmp_path)
 
 
 def test_unary_functions_at_every_kind_of_number(tmp_path: Path) -> None:
