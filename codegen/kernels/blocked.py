@@ -1,6 +1,19 @@
 """Convolutions over blocks of channels: a vector is as many filters at one pixel."""
 
-from codegen.kernels.microkernel import Family, Field
+from codegen.kernels.microkernel import Advance, Cut, Family, Field
+
+# Large maps: each thread has rows of its own through all layers. A pixel is a line, so that no
+# line is shared. Small ones have more weights than pixels: each thread takes some of the filters.
+_ROWS = Cut(
+    count="height",
+    items=(
+        Advance("input", "input_row"),
+        Advance("residual", "residual_row"),
+        Advance("output", "output_row"),
+    ),
+    least_items=20,
+    unless="pair",
+)
 
 BLOCKED_CONV = Family(
     name="conv_blocked",
@@ -31,6 +44,7 @@ BLOCKED_CONV = Family(
     # 62 to 69 %: a broadcast then serves a single product.
     tiles={32: ((2, 14), (3, 8), (1, 14)), 16: ((2, 6), (1, 12))},
     padding="by taps",
+    cut=_ROWS,
 )
 
 BLOCKED_DEPTHWISE = Family(
@@ -56,6 +70,7 @@ BLOCKED_DEPTHWISE = Family(
     ),
     tiles={32: ((1, 14),), 16: ((1, 8),)},
     padding="by taps",
+    cut=_ROWS,
 )
 
 INTERLEAVE = Family(
@@ -69,11 +84,14 @@ INTERLEAVE = Family(
         Field("block_plane", "ptrdiff_t", "elements between blocks of channels"),
         Field("block_row", "ptrdiff_t", "elements between rows of a block"),
         Field("channels", "int", "number of planes"),
-        Field("height", "int", "rows"),
+        Field("first_row", "int", "first row copied"),
+        Field("height", "int", "rows copied"),
         Field("width", "int", "columns"),
     ),
     tiles={32: ((1, 1),), 16: ((1, 1),)},
     padding="unused",
+    fills_rows="back",
+    cut=Cut(count="height", items=(Advance("first_row"),), least_row="row"),
 )
 """Copies planes to blocks of channels, or back."""
 

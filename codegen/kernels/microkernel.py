@@ -46,6 +46,8 @@ class Cut:
         entries: members that move on with each entry.
         least_row: int or ptrdiff_t member; chosen where rows have many elements. Where a vector
             fits into one, none is written over its end.
+        least_items: chosen where there are so many; each then makes its share of the units.
+        unless: word of the variant that shares by units all the same.
         most_units: chosen where `begin` and `end` count no more than this, or where the readers
             of the output share channels.
     """
@@ -55,6 +57,8 @@ class Cut:
     starts: str = ""
     entries: tuple[Advance, ...] = ()
     least_row: str = ""
+    least_items: int = 0
+    unless: str = ""
     most_units: int = 0
 
 
@@ -75,7 +79,8 @@ class Family:
         padding: what it makes of the padding of what it reads: "used" needs zeros there, "unused"
             reads none or drops what comes of it, "by taps" is used where a layer's kernels have
             more than one tap or it pads.
-        fills_rows: whether it writes all flat positions of its output, zero in pad columns.
+        fills_rows: whether it writes all flat positions of its output, zero in pad columns; or
+            the word of the variant that does.
         cut: another way to share a step between threads, for small maps.
         tiles: per number of vector registers, the tiles it is made for: (rows, vectors).
     """
@@ -87,8 +92,12 @@ class Family:
     balance: str = ""
     unit_work: int = 0
     padding: Literal["used", "unused", "by taps"] = "used"
-    fills_rows: bool = False
+    fills_rows: bool | str = False
     cut: Cut | None = None
+
+    def fills(self, variant: tuple[str, ...]) -> bool:
+        """Whether a variant writes zeros in the pad columns of the rows that it writes."""
+        return self.fills_rows is True or self.fills_rows in variant
 
     @property
     def struct(self) -> str:

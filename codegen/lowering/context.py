@@ -244,6 +244,7 @@ class LoweringContext:
                 "block_plane": several.layout.plane,
                 "block_row": several.layout.row,
                 "channels": channels,
+                "first_row": 0,
                 "height": height,
                 "width": width,
             },

@@ -167,7 +167,9 @@ def _clear(program: Program, slot: Slot) -> Step:
 def _open_planes(program: Program, slot: Slot) -> int:
     """Planes that some step writes without the elements between rows, which another reads."""
     open_buffers = {
-        step.writes for step in program.steps if not FAMILIES[step.microkernel.family].fills_rows
+        step.writes
+        for step in program.steps
+        if not FAMILIES[step.microkernel.family].fills(step.microkernel.variant)
     } & {buffer for step in program.steps if step.reads_padding for buffer in step.reads}
     layouts = [program.buffers[b] for b in slot.buffers if b in open_buffers]
     sizes = [(layout.size - layout.origin) // layout.plane for layout in layouts]

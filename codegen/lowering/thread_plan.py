@@ -109,6 +109,10 @@ def _items(program: Program, step: Step, lanes: int) -> tuple[int, bool]:
     items, row = arguments[cut.count], arguments.get(cut.least_row)
     if not isinstance(items, int):
         return step.extent, False
+    if cut.unless and cut.unless in step.microkernel.variant:
+        return step.extent, False
+    if cut.least_items:
+        return (items, True) if items >= cut.least_items else (step.extent, False)
     if cut.least_row:
         return (
             (items, True)

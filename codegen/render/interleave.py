@@ -38,18 +38,18 @@ def _square(lanes: int) -> list[str]:
     return lines
 
 
-def _loops(kernel: Microkernel, planes: str, blocks: str) -> list[str]:
+def _loops(kernel: Microkernel, planes: str, blocks: str, columns: list[str]) -> list[str]:
     lanes = kernel.lanes
     return [
         *entry_lines(kernel),
         "  for (int block = begin; block < end; ++block) {",
         f"    const int channels = layer->channels - block * {lanes};",
-        "    for (int y = 0; y < layer->height; ++y) {",
+        "    for (int y = layer->first_row; y < layer->first_row + layer->height; ++y) {",
         f"      {planes} = layer->{planes.split('*')[1]} + (ptrdiff_t)block * {lanes} * "
         "layer->plane + y * layer->row;",
         f"      {blocks} = layer->{blocks.split('*')[1]} + block * layer->block_plane + "
         "y * layer->block_row;",
-        f"      for (int x = 0; x < layer->width; x += {lanes}) {{",
+        *columns,
         "        const int left = layer->width - x;",
         f"        vector rows[{lanes}];",
     ]
@@ -57,8 +57,9 @@ def _loops(kernel: Microkernel, planes: str, blocks: str) -> list[str]:
 
 def _forth(kernel: Microkernel) -> list[str]:
     lanes = kernel.lanes
+    columns = [f"      for (int x = 0; x < layer->width; x += {lanes}) {{"]
     return [
-        *_loops(kernel, "const float *input", "float *output"),
+        *_loops(kernel, "const float *input", "float *output", columns),
         f"        for (int i = 0; i < {lanes}; ++i) {{",
         "          /* Lanes without a channel repeat the last one. */",
         "          const int channel = i < channels ? i : channels - 1;",
@@ -76,12 +77,23 @@ def _forth(kernel: Microkernel) -> list[str]:
 
 
 def _back(kernel: Microkernel) -> list[str]:
-    """Rows from first to last: what one spills into the next is written over by the next."""
+    """Rows from first to last, with their pad columns.
+
+    Rows that are narrower than a vector spill into the next, which writes over that.
+    """
     lanes = kernel.lanes
     numbers = ", ".join(str(lane) for lane in range(lanes))
-    lines = _loops(kernel, "float *output", "const float *input")
+    columns = [
+        f"      for (int at = 0; at < layer->row; at += {lanes}) {{",
+        "        const int x = at < last ? at : last;",
+    ]
+    lines = _loops(kernel, "float *output", "const float *input", columns)
     head = lines.index("  for (int block = begin; block < end; ++block) {")
-    lines.insert(head, f"  const lanes number = {{{numbers}}};")
+    lines[head:head] = [
+        f"  const lanes number = {{{numbers}}};",
+        "  /* The last vector ends with the row where one fits, and spills nothing. */",
+        f"  const int last = layer->row > {lanes} ? (int)layer->row - {lanes} : 0;",
+    ]
     return [
         *lines,
         f"        for (int i = 0; i < {lanes}; ++i) {{",

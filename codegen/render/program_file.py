@@ -134,8 +134,18 @@ def _cut_lines(step: Step, cut: Cut, unit_work: int) -> list[str]:
     return [
         *lines,
         f"  layer.{cut.count} = end - begin;",
-        f"  {step.microkernel.name}(&layer, 0, begin < end ? {step.extent} : 0);",
+        *wrapped(f"  {step.microkernel.name}(&layer, 0, {_cut_units(step, cut)});"),
     ]
+
+
+def _cut_units(step: Step, cut: Cut) -> str:
+    """Units that a thread has: all of them, or those of its items."""
+    if not cut.least_items:
+        return f"begin < end ? {step.extent} : 0"
+    items = dict(step.arguments)[cut.count]
+    assert isinstance(items, int)
+    assert step.extent % items == 0, "items of a cut make as many units each"
+    return f"(end - begin) * {step.extent // items}"
 
 
 def _factor(step: Step, advance: Advance) -> str:

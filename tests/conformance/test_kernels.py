@@ -337,7 +337,8 @@ def test_buffers_that_all_share_room_hold_what_torch_computes(
 def test_nan_and_infinity_pass_through_as_in_torch(tmp_path: Path) -> None:
     """A mask drops what padding holds, never what the picture holds.
 
-    Winograd spreads them over its tile (`--exact` forbids it); a maximum over a window may leave
+    Pruned weights are absent: zero times NaN is NaN in torch and nothing here. Winograd spreads
+    them over its tile (`--exact` forbids it); a maximum over a window may leave
     a NaN out, as onnxruntime's does; gelu of minus infinity is 0 here and NaN in torch.
     """
     graph = _every_operation()
@@ -349,7 +350,7 @@ def test_nan_and_infinity_pass_through_as_in_torch(tmp_path: Path) -> None:
     for target in _runnable()[:1]:
         got = compiled_graph.run_compiled(graph, target, inputs, tmp_path, repeat=2)
         for name, one, other in zip(graph.outputs, got, wanted, strict=True):
-            if "gelu" in name or "max" in name or name == "winograd":
+            if "gelu" in name or "max" in name or name in ("winograd", "pattern", "few"):
                 continue
             assert np.array_equal(np.isnan(one), np.isnan(other)), name
             assert np.array_equal(one[np.isinf(one)], other[np.isinf(other)]), name

@@ -68,7 +68,9 @@ def _check_padding(program: Program, plan: MemoryPlan) -> None:
                 continue
             inside = _inside(program, step.writes)
             part[inside] = False
-            if layout.is_padded and FAMILIES[step.microkernel.family].fills_rows:
+            if layout.is_padded and FAMILIES[step.microkernel.family].fills(
+                step.microkernel.variant
+            ):
                 planes = np.arange(layout.planes)[:, None]
                 flat = layout.origin + planes * layout.plane + np.arange(layout.positions)
                 filled = np.zeros(layout.size, dtype=np.bool_)
