@@ -29,6 +29,7 @@ WINOGRAD = Family(
         Field("channels", "int", "channels of the input, whole vectors"),
         Field("filters", "int", "filters, whole vectors"),
         Field("blocks", "int", "blocks of filters"),
+        Field("chunk", "int", "blocks of filters that the scratch holds"),
         Field("input_height", "int", "rows of the input"),
         Field("input_width", "int", "columns of the input"),
         Field("height", "int", "rows of the output"),

@@ -11,7 +11,6 @@ from codegen.render.entry import entry_lines
 from codegen.render.winograd_transforms import transform_lines, transpose_lines
 from codegen.render.wrapped import wrapped
 
-_AHEAD_FLOATS = 1024
 _STRUCT = "punchcard_winograd"
 
 
@@ -114,19 +113,17 @@ def _spread_all(kernel: Microkernel, edge: int) -> list[str]:
 
 def _multiply(kernel: Microkernel, tiles: int) -> list[str]:
     lanes, vectors = kernel.lanes, kernel.tile[1]
-    lines = wrapped(
-        f"static void multiply_{tiles}(const float *spread, ptrdiff_t step, const float *weights, "
-        "float *product, ptrdiff_t to_step, int channels) {"
-    )
+    lines = [f"static void multiply_{tiles}(", *_MULTIPLY_ARGUMENTS]
     for t in range(tiles):
         names = ", ".join(f"sum_{t}_{v} = {{0}}" for v in range(vectors))
         lines.append(f"  vector {names};")
     lines += [
         f"  for (int ic = 0; ic < channels; ic += {lanes}) {{",
         f"    for (const float *x = spread; x < spread + {lanes}; ++x) {{",
+        "      __builtin_prefetch(later, 0, 2);",
+        "      __builtin_prefetch(later + half, 0, 2);",
+        "      later += 2 * half;",
     ]
-    for v in range(vectors):
-        lines.append(f"      __builtin_prefetch(weights + {_AHEAD_FLOATS + v * lanes});")
     for v in range(vectors):
         at = f" + {v * lanes}" if v else ""
         lines.append(f"      const vector w_{v} = load(weights{at});")
@@ -135,25 +132,33 @@ def _multiply(kernel: Microkernel, tiles: int) -> list[str]:
             lines.append(f"      sum_{t}_{v} += x[{t * lanes}] * w_{v};")
     lines += [f"      weights += {vectors * lanes};", "    }", "    spread += step;", "  }"]
     for v in range(vectors):
-        to = "product" if v == 0 else "product + to_step" if v == 1 else f"product + {v} * to_step"
+        to = "product" if v == 0 else "product + step" if v == 1 else f"product + {v} * step"
         for t in range(tiles):
             at = f" + {t * lanes}" if t else ""
             lines.append(f"  store({to}{at}, sum_{t}_{v});")
     return [*lines, "}"]
 
 
+_MULTIPLY_ARGUMENTS = (
+    "    const float *spread, ptrdiff_t step, const float *weights, float *product, int channels,",
+    "    const float *later, ptrdiff_t half) {",
+)
+
+
 def _multiply_all(kernel: Microkernel, edge: int) -> list[str]:
     most, vectors = kernel.tile
     lanes, width = kernel.lanes, kernel.lanes * vectors
-    call = "(x, step, weights, to, step, layer->channels);"
+    call = "(x, step, weights, to, layer->channels, later, half);"
     lines = [
-        "/* One block of filters at one point: tiles in parts that fit the registers. */",
+        "/* One block of filters at one point: tiles in parts that fit the registers. Meanwhile",
+        " * later weights come from memory, half of them with each of the first two parts. */",
         *wrapped(
             f"static void multiply_all(const {_STRUCT} *layer, int tiles, const float *spread, "
-            "const float *weights, float *product) {"
+            "const float *weights, const float *later, float *product) {"
         ),
         f"  const ptrdiff_t step = (ptrdiff_t)tiles * {lanes};",
         f"  const int parts = (tiles + {most - 1}) / {most};",
+        f"  const ptrdiff_t half = parts == 1 ? {width // 2} : {width // 4};",
         "  for (int part = 0; part < parts; ++part) {",
         "    const int begin = tiles * part / parts;",
         "    const int count = tiles * (part + 1) / parts - begin;",
@@ -164,7 +169,13 @@ def _multiply_all(kernel: Microkernel, edge: int) -> list[str]:
     for tiles in range(1, most + 1):
         label = "default" if tiles == most else f"case {tiles}"
         lines += [f"      {label}:", f"        multiply_{tiles}{call}", "        break;"]
-    lines += ["    }", "  }", "}", ""]
+    lines += [
+        "    }",
+        "    later = part == 0 ? later + 2 * half * layer->channels : weights;",
+        "  }",
+        "}",
+        "",
+    ]
     return [
         *lines,
         *wrapped(
@@ -174,12 +185,14 @@ def _multiply_all(kernel: Microkernel, edge: int) -> list[str]:
         f"  const ptrdiff_t block = (ptrdiff_t)layer->channels * {width};",
         f"  for (int at = 0; at < {(edge + 2) ** 2}; ++at) {{",
         "    const float *weights = layer->weights + (ptrdiff_t)at * layer->blocks * block;",
+        "    const float *after = weights + (layer->blocks + begin) * block;",
+        "    float *product = layer->product + at * to_point;",
         "    for (int oc = begin; oc < end; ++oc) {",
-        f"      float *product = layer->product + (ptrdiff_t)oc * tiles * {width};",
-        *wrapped(
-            "      multiply_all(layer, tiles, layer->spread + at * point, weights + oc * block, "
-            "product + at * to_point);"
-        ),
+        "      const float *spread = layer->spread + at * point;",
+        "      const float *next = weights + oc * block + block;",
+        "      const float *later = oc + 1 < end ? next : after;",
+        "      multiply_all(layer, tiles, spread, next - block, later, product);",
+        f"      product += (ptrdiff_t)tiles * {width};",
         "    }",
         "  }",
         "}",
@@ -259,8 +272,8 @@ def _collapse_all(kernel: Microkernel, edge: int) -> list[str]:
             "ptrdiff_t point, int begin, int end) {"
         ),
         f"  const ptrdiff_t row = (ptrdiff_t)layer->patch_columns * {lanes};",
+        "  const float *from = layer->product;",
         f"  for (int oc = begin; oc < end && oc < layer->filters; oc += {lanes}) {{",
-        "    const float *from = layer->product + (ptrdiff_t)oc * rows * layer->tile_columns;",
         "    for (int ty = first; ty < first + rows; ++ty) {",
         "      for (int tx = 0; tx < layer->tile_columns; ++tx) {",
         f"        float *to = layer->patch + tx * {edge * lanes};",
@@ -301,10 +314,13 @@ def _entry(kernel: Microkernel) -> list[str]:
         "    const int tiles = rows * layer->tile_columns;",
         "    /* An odd number of cache lines, so that points do not fall into one cache set. */",
         f"    const ptrdiff_t point = (ptrdiff_t)tiles * layer->channels + {lanes};",
-        f"    const ptrdiff_t to_point = (ptrdiff_t)tiles * layer->blocks * {width} + {lanes};",
+        f"    const ptrdiff_t to_point = (ptrdiff_t)tiles * layer->chunk * {width} + {lanes};",
         "    spread_all(layer, ty, rows, point);",
-        "    multiply_points(layer, tiles, point, to_point, oc_begin, oc_end);",
-        f"    collapse_all(layer, ty, rows, to_point, oc_begin * {width}, oc_end * {width});",
+        "    for (int oc = oc_begin; oc < oc_end; oc += layer->chunk) {",
+        "      const int next = oc_end - oc < layer->chunk ? oc_end : oc + layer->chunk;",
+        "      multiply_points(layer, tiles, point, to_point, oc, next);",
+        f"      collapse_all(layer, ty, rows, to_point, oc * {width}, next * {width});",
+        "    }",
         "  }",
         "}",
     ]

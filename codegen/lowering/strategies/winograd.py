@@ -119,6 +119,7 @@ def _emit(problem: ConvProblem, found: WinogradPlan, schedule: Schedule, writes:
             "channels": problem.in_shape[1],
             "filters": filters,
             "blocks": found.blocks,
+            "chunk": found.chunk,
             "input_height": problem.in_shape[2],
             "input_width": problem.in_shape[3],
             "height": height,
