@@ -76,11 +76,35 @@ def _pattern_rows() -> list[KernelRow]:
     return [KernelRow("per filter", c, c, size, choice, asked=asked) for c, size in _MAPS[:6]]
 
 
+def _dense_rows() -> list[KernelRow]:
+    """Layers without zeros beside dense engines: 3x3 (Winograd where it pays), 1x1, depthwise."""
+    asked = (("avx512", 1.0, 1.0),)
+    rows = [
+        KernelRow("dense 3x3", c, c, size, LayerChoice(), beside=True, asked=asked)
+        for c, size in (*_MAPS, (64, 224), (512, 7))
+    ]
+    rows += [
+        KernelRow("dense 1x1", c, out, size, LayerChoice(), kernel=1, beside=True, asked=asked)
+        for c, out, size in _POINTWISE[:8]
+    ]
+    depthwise = ((96, 112, 2), (144, 56, 1), (192, 28, 1), (384, 14, 1), (576, 14, 1), (960, 7, 1))
+    for kernel in (3, 5):
+        rows += [
+            KernelRow(
+                "dense depthwise", c, c, size, LayerChoice(), kernel=kernel, stride=stride,
+                groups=c, beside=True, asked=(("avx512", 1.0, 1.3),),
+            )
+            for c, size, stride in depthwise
+        ]  # fmt: skip
+    return rows
+
+
 KERNEL_ROWS: tuple[KernelRow, ...] = (
     *_group_rows(),
     *_other_group_rows(),
     *_pointwise_rows(),
     *_pattern_rows(),
+    *_dense_rows(),
 )
 
 

@@ -60,7 +60,7 @@ def _cases(lanes: int) -> list[ConvCase]:
 
 
 def _targets() -> list[Target]:
-    names = ("x86_64-avx512", "x86_64-avx2", "x86_64-generic")
+    names = ("x86_64-avx512", "x86_64-avx2")
     features = frozenset(cpu_features(Path("/proc/cpuinfo").read_text(encoding="utf-8")))
     return [TARGETS[name] for name in names if TARGETS[name].runs_on(features)]
 
