@@ -98,8 +98,17 @@ def loop_lines(kernel: Microkernel, width: int, more: tuple[str, ...] = ()) -> l
     for v in range(width):
         at = f" + {v * kernel.lanes}" if v else ""
         lines.append(f"      const vector x_{v} = load(x{at});")
+    # Vectors of four multiply by a lane of another: so one load brings four weights. Tiles for
+    # few registers have none for them.
+    by_lane = kernel.lanes == 4 and rows % 4 == 0 and rows * kernel.tile[1] > _FEW_SUMS
+    if by_lane:
+        lines += [
+            f"      const vector w_{r // 4} = load(weights{f' + {r}' if r else ''});"
+            for r in range(0, rows, 4)
+        ]
+    weights = [f"w_{r // 4}[{r % 4}]" if by_lane else f"weights[{r}]" for r in range(rows)]
     lines += [
-        f"      sum_{r}_{v} += weights[{r}] * x_{v};" for r in range(rows) for v in range(width)
+        f"      sum_{r}_{v} += {weights[r]} * x_{v};" for r in range(rows) for v in range(width)
     ]
     return [*lines, *more, f"      weights += {rows};", "    }"]
 
@@ -122,4 +131,5 @@ def _prefetch(kernel: Microkernel, width: int) -> list[str]:
 
 
 _AHEAD_FLOATS = 1024
+_FEW_SUMS = 12
 _STRUCT = "punchcard_conv_group"
