@@ -1,8 +1,8 @@
 """Cycles of one thread that group convolutions take, by counting what their instructions occupy.
 
-Two FMAs and two loads a cycle; a load that crosses a cache line, and a prefetch, take their share
-of the loads. Neither hides the other wholly: the two weights are fitted to tiles 8x2, 8x3, 4x4 and
-4x6 of 3x3 layers on a Xeon of the Sapphire Rapids kind (3.4 GHz, full-width AVX-512), within 6 %.
+Two FMAs a cycle; a load that crosses a cache line, and a prefetch, take their share of the loads.
+Neither hides the other wholly: the two weights are fitted to tiles 8x2, 8x3, 4x4 and 4x6 (AVX2:
+4x3) of 3x3 layers on a Xeon of the Sapphire Rapids kind (3.4 GHz, full-width AVX-512), within 6 %.
 Every strategy states its cycles on that processor, so that they can be compared; for other targets
 only the ratios matter.
 """
@@ -46,7 +46,9 @@ def scattered_cycles(rows: int, vectors: int, lanes: int) -> float:
     """The same where offsets are data: they are loaded, and inputs of later ones fetched ahead."""
     lines = math.ceil(vectors * lanes / LINE_FLOATS) + 1
     loads = vectors * (1 + lanes / LINE_FLOATS) + rows + lines + 2
-    return max(_FMA_WEIGHT * rows * vectors / 2 + _LOAD_WEIGHT * loads / 2, _FMA_LATENCY)
+    # Two loads of 64 bytes a cycle, three of fewer.
+    cycles = loads / (2 if lanes == LINE_FLOATS else 3)
+    return max(_FMA_WEIGHT * rows * vectors / 2 + _LOAD_WEIGHT * cycles, _FMA_LATENCY)
 
 
 def copy_cycles(planes: int, height: int, width: int, lanes: int) -> float:
