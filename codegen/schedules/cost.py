@@ -48,7 +48,8 @@ def scattered_cycles(rows: int, vectors: int, lanes: int) -> float:
     loads = vectors * (1 + lanes / LINE_FLOATS) + rows + lines + 2
     # Two loads of 64 bytes a cycle, three of fewer.
     cycles = loads / (2 if lanes == LINE_FLOATS else 3)
-    return max(_FMA_WEIGHT * rows * vectors / 2 + _LOAD_WEIGHT * cycles, _FMA_LATENCY)
+    products = rows * vectors / 2
+    return max(products, _FMA_WEIGHT * products + _LOAD_WEIGHT * cycles, _FMA_LATENCY)
 
 
 def copy_cycles(planes: int, height: int, width: int, lanes: int) -> float:
