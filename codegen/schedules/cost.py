@@ -46,8 +46,8 @@ def scattered_cycles(rows: int, vectors: int, lanes: int) -> float:
     """The same where offsets are data: they are loaded, and inputs of later ones fetched ahead."""
     lines = math.ceil(vectors * lanes / LINE_FLOATS) + 1
     loads = vectors * (1 + lanes / LINE_FLOATS) + rows + lines + 2
-    # Two loads of 64 bytes a cycle, three of fewer.
-    cycles = loads / (2 if lanes == LINE_FLOATS else 3)
+    # Three loads of 32 bytes a cycle, two of 64; ARM cores have two at most.
+    cycles = loads / (3 if lanes == LINE_FLOATS // 2 else 2)
     products = rows * vectors / 2
     return max(products, _FMA_WEIGHT * products + _LOAD_WEIGHT * cycles, _FMA_LATENCY)
 
