@@ -294,7 +294,7 @@ def _sizes(package: Package, cost: NetCost, report: Mapping[str, Any]) -> dict[s
         "arena_bytes": int(package.manifest["arena_bytes"]),
         "peak_rss_bytes": int(report["peak_rss_bytes"]),
         "peak_rss_limit_bytes": round(weights + 1.1 * cost.live_bytes) + MEMORY_ALLOWANCE_BYTES,
-        # What the program says it took from mapped weights to ready.
+        # From the weights file to a model that is ready to run.
         "start_ms": report.get("start_ms"),
     }
 

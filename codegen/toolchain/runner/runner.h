@@ -32,6 +32,7 @@ typedef struct {
   int tested;          /* 1 where the output was compared */
   double max_relative_error;
   const char *program; /* the one that ran */
+  double start_ms;     /* from the weights file to a model that is ready to run */
 } runner_result;
 
 /* Prints one line on standard error and ends the program with that status. */

@@ -85,7 +85,9 @@ int main(int argc, char **argv) {
   signal(SIGALRM, time_is_up);
   alarm((unsigned)o.seconds);
 
+  double opened = runner_now_ms();
   const void *weights = runner_map_file(o.weights, info->weights_bytes, "weights");
+  double mapped = runner_now_ms();
   size_t output_bytes = info->output_elements * sizeof(float);
   const float *input = runner_map_file(o.input, info->input_elements * sizeof(float), "input");
   const float *expected =
@@ -94,7 +96,9 @@ int main(int argc, char **argv) {
 
   runner_result result = {0};
   result.samples_ms = memory((size_t)o.repeat, sizeof *result.samples_ms);
+  double begun = runner_now_ms();
   punchcard_model *model = create(&o, weights, &result.pinned);
+  result.start_ms = mapped - opened + (runner_now_ms() - begun);
   result.program = punchcard_program_name(model);
   for (int run = 0; run < o.warmup; run++) check(punchcard_run(model, input, output), o.weights);
   double begin = runner_now_ms(), last = begin;

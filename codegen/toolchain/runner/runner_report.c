@@ -40,7 +40,7 @@ static void print_json(FILE *file, const runner_options *options, const runner_r
   fprintf(file, "\"mad_ms\":%.6f,", runner_quantile(scratch, result->count, 0.5));
   if (result->tested && isfinite(result->max_relative_error))
     fprintf(file, "\"max_relative_error\":%.9g,", result->max_relative_error);
-  fprintf(file, "\"program\":\"%s\",", result->program);
+  fprintf(file, "\"program\":\"%s\",\"start_ms\":%.3f,", result->program, result->start_ms);
   fprintf(file, "\"threads\":%d,\"pinned\":%s,\"peak_rss_bytes\":%lld", options->threads,
           result->pinned ? "true" : "false", peak_rss_bytes());
 }

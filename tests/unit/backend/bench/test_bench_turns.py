@@ -98,6 +98,7 @@ def test_one_net_from_graph_to_row(settings: Settings) -> None:
     assert row["over_floor"] > 0.5
     assert 0.9 < row["weights_over_nonzeros"] < 1.5
     assert row["text_bytes"] > 4096
+    assert row["start_ms"] > 0
     assert row["compile_s"]["generate"] > 0 and row["compile_s"]["build"] > 0
 
 
