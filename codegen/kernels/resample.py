@@ -23,4 +23,5 @@ RESAMPLE = Family(
         Field("fill", "float", "value of positions outside"),
     ),
     tiles={32: ((1, 1),), 16: ((1, 1),)},
+    padding="unused",
 )
