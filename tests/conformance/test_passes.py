@@ -130,6 +130,32 @@ def rows() -> Graph:
     return randomised(b.build(z, b.add("reshape", x, name="same", shape=(1, 4, 9)), "a/row"))
 
 
+def scales() -> Graph:
+    """Constants multiplied and added behind layers and norms; some that must stay."""
+    b = GraphBuilder("scales", seed=6)
+    x = b.input((1, 3, 5, 4))
+    random = np.random.default_rng(7)
+
+    def const(name: str, *shape: int) -> str:
+        return b.constant(random.uniform(0.5, 2.0, shape), name=name)
+
+    y = b.add("add", b.conv(x, 4, 3, name="c1"), const("k1", 1, 4, 1, 1), name="bias")
+    y = b.add("mul", const("k2", 4, 1, 1), y, name="scale")
+    y = b.add("div", b.add("sub", y, const("k3", 1), name="sub"), const("k4", 4, 1, 1), name="div")
+    y = b.add("relu", y, name="act")
+    y = b.add("mul", b.batch_norm(y, name="bn"), const("k5", 4, 1, 1), name="gamma")
+    y = b.add("add", y, const("k6", 4, 1, 1), name="beta")
+    y = b.add("mul", y, const("k7", 5, 1), name="rows stay")
+    z = b.add("div", const("k8", 1), b.conv(y, 4, 1, name="c2", bias=True), name="divided stays")
+    z = b.add("mul", z, "k1", name="behind no layer")
+    twice = b.conv(z, 4, 1, name="c3")
+    w = b.add("mul", twice, "k1", name="read twice")
+    z = b.add("add", w, twice, name="sum")
+    z = b.add("flatten", b.add("global_average_pool", z, name="pool"), name="flat")
+    z = b.add("add", b.linear(z, 3, name="fc", bias=False), const("k9", 3), name="fc bias")
+    return randomised(b.build(b.add("mul", z, const("k10", 1, 1), name="end"), w))
+
+
 def identities() -> Graph:
     """Nodes that do nothing, in chains and as output; and some that do something."""
     big = float(np.finfo(np.float32).max)
@@ -200,6 +226,7 @@ CASES = (
     Case("identities", identities),
     Case("transposed", transposed),
     Case("rows", rows),
+    Case("scales", scales),
     Case("constants", constants),
     Case("gelus", gelus),
     *(zoo_case(name) for name in MODELS if not name.startswith("vgg16")),
@@ -255,6 +282,12 @@ def test_nothing_but_layers_pools_and_gates_is_left_of_a_base_model(name: str) -
     after = optimize(build_model(name, input_shape=(3, 32, 32), classes=5, width=0.25))
     left = {node.op for node in after.nodes}
     assert left <= {"conv", "linear", "global_average_pool", "flatten", "mul"}
+
+
+def test_biases_and_scales_of_exporters_leave_layers_alone() -> None:
+    names = {node.name for node in optimize(scales()).nodes}
+    assert not names & {"bias", "scale", "sub", "div", "gamma", "beta", "fc bias", "end"}
+    assert {"rows stay", "divided stays", "behind no layer", "read twice"} <= names
 
 
 def test_a_residual_block_of_rows_is_two_convolutions_between_reshapes() -> None:

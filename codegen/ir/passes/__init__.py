@@ -8,6 +8,7 @@ from codegen.ir.graph import Graph
 from codegen.ir.passes.fold_batch_norm import fold_batch_norm
 from codegen.ir.passes.fold_constants import fold_constants
 from codegen.ir.passes.fold_padding import fold_padding
+from codegen.ir.passes.fold_scale import fold_scale
 from codegen.ir.passes.fuse_activation import fuse_activation
 from codegen.ir.passes.fuse_add import fuse_add
 from codegen.ir.passes.fuse_gelu import fuse_gelu
@@ -25,6 +26,7 @@ INFERENCE_PASSES: tuple[Pass, ...] = (
     fold_constants,
     lift_pointwise,
     fold_padding,
+    fold_scale,
     fold_batch_norm,
     fuse_gelu,
     fuse_add,
