@@ -175,6 +175,25 @@ def identities() -> Graph:
     return b.build(b.add("identity", y, name="out"), b.add("identity", x, name="copy"))
 
 
+def hard_gates() -> Graph:
+    """Hard sigmoids and swishes in parts, in every order; and some that are none."""
+    b = GraphBuilder("hard gates")
+    x = b.input((1, 3, 4, 5))
+    three, six = (b.constant(np.full(1, value), name=f"n{value}") for value in (3.0, 6.0))
+    sixth = b.constant(np.full(1, 1 / 6), name="sixth")
+    y = b.conv(x, 3, 1, name="host")
+    clip = b.add("clip", b.add("add", y, three, name="s1"), name="c1", low=0.0, high=6.0)
+    y = b.add("div", b.add("mul", y, clip, name="m1"), six, name="swish1")
+    clip = b.add("relu6", b.add("add", three, y, name="s2"), name="c2")
+    z = b.add("mul", b.add("mul", clip, sixth, name="gate2"), y, name="swish2")
+    clip = b.add("relu6", b.add("add", z, three, name="s3"), name="c3")
+    gate = b.add("div", clip, six, name="gate3")
+    w = b.add("mul", gate, x, name="scaled")
+    clip = b.add("clip", b.add("add", w, six, name="s4"), name="c4", low=0.0, high=6.0)
+    none = b.add("mul", b.add("mul", clip, sixth, name="gate4"), w, name="none")
+    return b.build(none, b.add("div", six, clip, name="turned"))
+
+
 def gelus() -> Graph:
     """Gelus in parts as torch and others write them, one of another scale, one read inside."""
     b = GraphBuilder("gelus")
@@ -229,6 +248,7 @@ CASES = (
     Case("scales", scales),
     Case("constants", constants),
     Case("gelus", gelus),
+    Case("hard_gates", hard_gates),
     *(zoo_case(name) for name in MODELS if not name.startswith("vgg16")),
 )
 _GRAPHS: dict[str, Graph] = {}
@@ -297,6 +317,15 @@ def test_a_residual_block_of_rows_is_two_convolutions_between_reshapes() -> None
     )
     ops = [node.op for node in optimize(graph).nodes]
     assert ops == ["reshape", "conv", "conv", "tanh", "reshape"]
+
+
+def test_hard_gates_in_parts_become_one_and_are_fused() -> None:
+    after = optimize(hard_gates())
+    assert after.by_name["host"].text("activation") == "hard_swish"
+    assert after.by_name["swish2"].op == "hard_swish"
+    assert after.by_name["gate3"].op == "hard_sigmoid"
+    assert after.by_name["none"].op == "mul"
+    assert "c1" not in after.by_name
 
 
 def test_a_gelu_in_parts_becomes_one_and_is_fused() -> None:

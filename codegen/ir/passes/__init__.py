@@ -12,6 +12,7 @@ from codegen.ir.passes.fold_scale import fold_scale
 from codegen.ir.passes.fuse_activation import fuse_activation
 from codegen.ir.passes.fuse_add import fuse_add
 from codegen.ir.passes.fuse_gelu import fuse_gelu
+from codegen.ir.passes.fuse_hard_gate import fuse_hard_gate
 from codegen.ir.passes.lift_pointwise import lift_pointwise
 from codegen.ir.passes.remove_identities import remove_identities
 from codegen.ir.passes.split_conv_transpose import split_conv_transpose
@@ -29,6 +30,7 @@ INFERENCE_PASSES: tuple[Pass, ...] = (
     fold_scale,
     fold_batch_norm,
     fuse_gelu,
+    fuse_hard_gate,
     fuse_add,
     fuse_activation,
     split_conv_transpose,

@@ -8,7 +8,7 @@ from numpy.polynomial import Polynomial
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
 from codegen.ir.node_factory import make_node
-from codegen.ir.passes.rewiring import rewire
+from codegen.ir.passes.rewiring import number_of, rewire, without_unread
 
 _ROOT = np.sqrt(2.0 / np.pi)
 _FORMS = {
@@ -35,14 +35,14 @@ def fuse_gelu(graph: Graph) -> Graph:
                 made[node.name] = gelu
     if not made:
         return graph
-    return _without_unread(rewire(graph, [made.get(n.name, n) for n in graph.nodes], {}))
+    return without_unread(rewire(graph, [made.get(n.name, n) for n in graph.nodes], {}))
 
 
 def _match(graph: Graph, node: Node) -> tuple[str, str] | None:
     """The activation and the x of a gelu whose last product is this node."""
     factors = _factors(graph, node.name, 2)
-    numbers = [value for value in map(lambda f: _number(graph, f), factors) if value is not None]
-    values = [factor for factor in factors if _number(graph, factor) is None]
+    numbers = [value for value in map(lambda f: number_of(graph, f), factors) if value is not None]
+    values = [factor for factor in factors if number_of(graph, factor) is None]
     if len(values) != 2 or abs(float(np.prod(numbers)) - 0.5) > 1e-6:
         return None
     for x, gate in (values, values[::-1]):
@@ -65,7 +65,7 @@ def _gate_of(graph: Graph, name: str, x: str) -> str | None:
     total = graph.by_name.get(name)
     if total is None or total.op != "add" or total.text("activation") != "none":
         return None
-    numbers = [_number(graph, source) for source in total.inputs]
+    numbers = [number_of(graph, source) for source in total.inputs]
     if sorted(numbers, key=lambda n: n is None) != [1.0, None]:
         return None
     inner = graph.by_name.get(total.inputs[numbers.index(None)])
@@ -81,7 +81,7 @@ def _gate_of(graph: Graph, name: str, x: str) -> str | None:
 
 def _polynomial(graph: Graph, name: str, x: str, depth: int) -> Polynomial | None:
     """A value as a polynomial in x, or None where it is none of a low degree."""
-    number = _number(graph, name)
+    number = number_of(graph, name)
     if name == x or number is not None:
         return Polynomial([0.0, 1.0]) if number is None else Polynomial([number])
     node = graph.by_name.get(name)
@@ -100,19 +100,3 @@ def _polynomial(graph: Graph, name: str, x: str, depth: int) -> Polynomial | Non
     if node.op == "div":
         return left / divisor
     return left ** int(divisor) if divisor in (2.0, 3.0) and left.degree() == 1 else None
-
-
-def _number(graph: Graph, name: str) -> float | None:
-    """The one number of a constant, or None."""
-    node = graph.by_name.get(name)
-    if node is None or node.op != "constant" or node.type.elements != 1:
-        return None
-    return float(graph.weights[node.weights["value"]].values.reshape(-1)[0])
-
-
-def _without_unread(graph: Graph) -> Graph:
-    needed = set(graph.outputs)
-    for node in reversed(graph.nodes):
-        if node.name in needed:
-            needed.update(node.inputs)
-    return graph.with_nodes(node for node in graph.nodes if node.name in needed)

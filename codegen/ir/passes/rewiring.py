@@ -44,3 +44,20 @@ def sole_user(graph: Graph, value: str) -> Node | None:
 def with_attrs(node: Node, **changed: int | float | str | bool) -> Node:
     """The node with some attributes changed."""
     return replace(node, attr_items=tuple(sorted({**node.attrs, **changed}.items())))
+
+
+def number_of(graph: Graph, name: str) -> float | None:
+    """The one number of a constant, or None."""
+    node = graph.by_name.get(name)
+    if node is None or node.op != "constant" or node.type.elements != 1:
+        return None
+    return float(graph.weights[node.weights["value"]].values.reshape(-1)[0])
+
+
+def without_unread(graph: Graph) -> Graph:
+    """The graph without nodes that no output needs."""
+    needed = set(graph.outputs)
+    for node in reversed(graph.nodes):
+        if node.name in needed:
+            needed.update(node.inputs)
+    return graph.with_nodes(node for node in graph.nodes if node.name in needed)
