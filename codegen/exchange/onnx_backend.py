@@ -177,6 +177,10 @@ class _Program:
         self, graph: Graph, target: Target, compiler: Compiler | None, cache_dir: Path
     ) -> None:
         self._graph = graph
+        nodes = [graph.by_name[name] for name in graph.outputs]
+        self._is_folded = all(node.op == "constant" for node in nodes)
+        if self._is_folded:
+            return  # there is nothing to compute
         bundle = generate(graph, target)
         binary = build(bundle, target, compiler=compiler, cache_dir=cache_dir)
         self._home = tempfile.TemporaryDirectory(prefix="punchcard-backend-")
@@ -187,6 +191,9 @@ class _Program:
 
     def run(self, inputs: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
         """The graph's outputs."""
+        if self._is_folded:
+            nodes = (self._graph.by_name[name] for name in self._graph.outputs)
+            return tuple(self._graph.weights[node.weights["value"]].values for node in nodes)
         parts = [
             np.ascontiguousarray(inputs[name], dtype="<f4").tobytes()
             for name, _ in self._graph.inputs

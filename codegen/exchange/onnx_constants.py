@@ -22,6 +22,7 @@ from codegen.exchange.onnx_node import (
     OnnxNode,
     int_list,
 )
+from codegen.exchange.onnx_pieces import axis_in, split_sizes
 
 _BUDGET_ELEMENTS = 2**28
 _MAX_RANK = 8
@@ -57,8 +58,8 @@ class Budget:
             raise NodeRefusedError(msg)
 
 
-def fold(node: OnnxNode, budget: Budget) -> Constant | None:
-    """The node's value where it is known at import; None where it depends on the picture.
+def fold(node: OnnxNode, budget: Budget) -> Constant | tuple[Constant, ...] | None:
+    """The node's values where they are known at import; None where they depend on the picture.
 
     Raises:
         NodeRefusedError: the value is known but its attributes cannot be read.
@@ -72,6 +73,8 @@ def fold(node: OnnxNode, budget: Budget) -> Constant | None:
     if any(isinstance(value, Flow) for value in node.inputs):
         return None
     arrays = [value.array for value in node.inputs if isinstance(value, Constant)]
+    if node.op == "Split" and arrays:
+        return _parts(node, arrays[0], budget)
     if node.op == "Identity" and isinstance(node.inputs[0], Constant):
         return node.inputs[0]
     function = _FUNCTIONS.get(node.op)
@@ -132,6 +135,13 @@ def _constant(node: OnnxNode) -> Constant:
         return Constant(np.array(integers, dtype=np.int64))
     msg = "only constants of numbers are read"
     raise NodeRefusedError(msg)
+
+
+def _parts(node: OnnxNode, array: AnyArray, budget: Budget) -> tuple[Constant, ...]:
+    axis = axis_in(node, array.ndim, 0)
+    sizes = split_sizes(node, array.shape[axis])
+    budget.spend(array.size)
+    return tuple(Constant(part) for part in np.split(array, np.cumsum(sizes)[:-1], axis))
 
 
 def _axes(node: OnnxNode, arrays: Sequence[AnyArray]) -> tuple[int, ...] | None:

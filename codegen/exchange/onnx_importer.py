@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import onnx
 
 from codegen.errors import GraphError, ImportRefusedError
@@ -305,7 +306,7 @@ def _convert(source: Path | bytes, name: str, *, any_shape: bool, several: bool)
         walk = _Walk(model, Scope(name, inputs), inputs)
         for proto in model.graph.node:
             walk.take(proto)
-        graph = None if walk.problems else _finish(model, walk, inputs, outputs)
+        graph = None if walk.problems else _finish(model, walk, inputs, outputs, several=several)
     except MemoryError:
         msg = f"{shown(name)} needs more memory than there is here"
         raise ImportRefusedError(msg) from None
@@ -325,10 +326,14 @@ def _finish(
     walk: _Walk,
     inputs: Mapping[str, TensorType],
     outputs: tuple[str, ...],
+    *,
+    several: bool,
 ) -> Graph:
     made = []
     for output in outputs:
         value = walk.values.get(output)
+        if several and isinstance(value, Constant) and value.array.dtype == np.float32:
+            value = walk.scope.fixed(output, value.array)
         if not isinstance(value, Flow):
             msg = (
                 f"the output {shown(output)} does not depend on the picture; export the model again"

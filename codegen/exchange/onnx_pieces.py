@@ -55,10 +55,7 @@ def split(scope: Scope, node: OnnxNode) -> tuple[Value, ...]:
     """Split into slices along one axis."""
     x = node.flow()
     axis = axis_in(node, x.rank, 0)
-    sizes = node.list_at(1, "split") or _even_sizes(node, x.type.shape[axis])
-    if sum(sizes) != x.type.shape[axis] or any(size < 0 for size in sizes):
-        msg = f"its sizes {sizes} do not add up to axis {axis} of {x.type}"
-        raise NodeRefusedError(msg)
+    sizes = split_sizes(node, x.type.shape[axis])
     name = scope.name_of(node)
     parts: list[Value] = []
     start = 0
@@ -67,6 +64,19 @@ def split(scope: Scope, node: OnnxNode) -> tuple[Value, ...]:
         parts.append(_cut_or_empty(scope, part, x, {axis: (start, size, 1)}))
         start += size
     return tuple(parts)
+
+
+def split_sizes(node: OnnxNode, size: int) -> tuple[int, ...]:
+    """Extents of the parts of a Split of `size` items.
+
+    Raises:
+        NodeRefusedError: they do not add up.
+    """
+    sizes = node.list_at(1, "split") or _even_sizes(node, size)
+    if sum(sizes) != size or any(part < 0 for part in sizes):
+        msg = f"its sizes {sizes} do not add up to {size}"
+        raise NodeRefusedError(msg)
+    return sizes
 
 
 def _even_sizes(node: OnnxNode, size: int) -> tuple[int, ...]:

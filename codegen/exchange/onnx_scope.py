@@ -107,6 +107,14 @@ class Scope:
             self._constants[id(value)] = (value, flow)
         return self._constants[id(value)][1]
 
+    def fixed(self, name: str, array: npt.NDArray[np.float32]) -> Flow:
+        """A constant that is an output: of any numbers, even of none."""
+        name, key = self._unused(name, self._types), self._unused(name, self.weights)
+        self.weights[key] = Weight(array)
+        node = make_node(name, "constant", (), (), {}, {"value": key}, self.weights)
+        self.nodes[name], self._types[name] = node, node.type
+        return Flow(name, node.type)
+
     def number(self, value: float, name: str) -> Flow:
         """One number as a constant value."""
         return self.as_flow(Constant(np.full((1,), value, dtype=np.float32)), name)

@@ -42,7 +42,6 @@ OPERATORS = frozenset({
 """Operators whose node tests must pass, alone and in the suite's own decompositions."""
 
 EXCLUDED: dict[str, str] = {
-    "_empty_set|allowzero|zero_size|start_out_of|size_one_expanded": "no elements: no net has such",
     "_training_mode|training_dropout": "training: a compiled net only infers",
 }
 """Pattern of a test's name, and why it is not run."""
