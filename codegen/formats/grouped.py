@@ -1,4 +1,10 @@
-"""Groups of filters that share positions: the format of dense, block and shared-pattern layers."""
+"""Groups of filters that share positions: the format of dense, block and shared-pattern layers.
+
+This is the blocked compressed storage (BCS) of NPAS (CVPR 2021): rows that share a set of columns
+store it once. Its arrays are `values` (weights), `columns` (compact column index), `starts` (column
+stride) and `filters` (reorder); since all groups have the same F rows, its occurrence and row
+offsets follow from them and are not stored.
+"""
 
 from __future__ import annotations
 

@@ -76,3 +76,20 @@ PATTERN_CONV = Family(
     fills_rows=True,
 )
 """Patterns of 3x3 kernels are in the code, so that one load of a channel's taps serves them all."""
+
+PATTERN_ROWS = Family(
+    name="pattern_rows",
+    unit="strips of rows",
+    fields=(
+        *_SHARED,
+        Field("counts", "const uint8_t *", "[block][channel][pattern]: kernels of a run"),
+        *(field for field in _KERNELS if field.name != "width"),
+        Field("row", "ptrdiff_t", "elements between rows"),
+    ),
+    # 9 x 3 vectors of inputs, a sum and four weights.
+    tiles={32: ((7, 1),)},
+    padding="by taps",
+    fills_rows=True,
+)
+"""The same over strips of rows of one vector: more sums for as many inputs, lanes lost at the end
+of a row. Maps of 14 rows and columns lose none."""

@@ -15,7 +15,7 @@ from codegen.kernels.linear import LINEAR, LINEAR_WIDE
 from codegen.kernels.matmul import MATMUL
 from codegen.kernels.microkernel import Family
 from codegen.kernels.normalise import LOCAL_RESPONSE, NORMALISE
-from codegen.kernels.pattern_conv import PATTERN_CONV, RUN_CONV
+from codegen.kernels.pattern_conv import PATTERN_CONV, PATTERN_ROWS, RUN_CONV
 from codegen.kernels.pointwise import BINARY, BROADCAST, UNARY
 from codegen.kernels.reduce import REDUCE
 from codegen.kernels.resample import RESAMPLE
@@ -35,6 +35,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             DEPTHWISE_ROWS,
             WINOGRAD,
             PATTERN_CONV,
+            PATTERN_ROWS,
             RUN_CONV,
             LINEAR,
             LINEAR_WIDE,

@@ -10,7 +10,10 @@ from codegen.render.wrapped import wrapped
 
 def block_limit(kernel: Microkernel) -> list[str]:
     """The constant that sums are made for."""
-    return [f"enum {{ MOST_FILTERS = {most_filters(kernel.tile[1], kernel.lanes)} }};", ""]
+    return [
+        f"enum {{ MOST_FILTERS = {most_filters(kernel.tile[0] * kernel.tile[1], kernel.lanes)} }};",
+        "",
+    ]
 
 
 def begin_lines(width: int) -> list[str]:

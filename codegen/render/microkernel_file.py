@@ -26,6 +26,7 @@ from codegen.render.linear import render_linear
 from codegen.render.matmul import render_matmul
 from codegen.render.normalise import render_local_response, render_normalise
 from codegen.render.pattern_conv import render_pattern_conv
+from codegen.render.pattern_rows import render_pattern_rows
 from codegen.render.pointwise import render_binary, render_broadcast, render_unary
 from codegen.render.reduce import render_reduce
 from codegen.render.run_conv import render_run_conv
@@ -59,6 +60,7 @@ BODIES: Mapping[str, Callable[[Microkernel], list[str]]] = MappingProxyType(
         "winograd": render_winograd,
         "conv_dense": render_dense_conv,
         "conv_pattern": render_pattern_conv,
+        "pattern_rows": render_pattern_rows,
         "conv_runs": render_run_conv,
         "linear": render_linear,
         "linear_wide": render_linear,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from codegen.kernels.microkernel import Microkernel
-from codegen.kernels.pattern_conv import ENTRIES
 from codegen.kernels.pattern_set import SIDE, masks_of
 from codegen.render.filter_block import (
     at,
@@ -14,12 +13,13 @@ from codegen.render.filter_block import (
     store_lines,
     times,
 )
+from codegen.render.pattern_text import cursor_type, kernel_lines, picture, taps_of
 
 
 def render_pattern_conv(kernel: Microkernel) -> list[str]:
     """For each width of a tile: a channel's window, one function a pattern, the tile."""
     masks = masks_of(kernel.variant)
-    lines = [*_types(), *block_limit(kernel)]
+    lines = [*cursor_type(), *block_limit(kernel)]
     for width in range(1, kernel.tile[1] + 1):
         lines += [*_window(kernel, masks, width), ""]
         for index, mask in enumerate(masks):
@@ -28,30 +28,8 @@ def render_pattern_conv(kernel: Microkernel) -> list[str]:
     return [*lines, *entry(kernel)]
 
 
-def _types() -> list[str]:
-    return [
-        "/* Where reading the packed kernels has come to. */",
-        "typedef struct {",
-        "  const uint8_t *counts;",
-        "  const uint8_t *filters;",
-        "  const float *weights;",
-        "} cursor;",
-        "",
-    ]
-
-
-def _taps(mask: int) -> list[int]:
-    return [tap for tap in range(SIDE * SIDE) if mask >> tap & 1]
-
-
-def _picture(mask: int) -> list[str]:
-    """Rows of a pattern, # where it has a weight."""
-    cells = ["#" if mask >> tap & 1 else "." for tap in range(SIDE * SIDE)]
-    return [" ".join(cells[row * SIDE : (row + 1) * SIDE]) for row in range(SIDE)]
-
-
 def _window(kernel: Microkernel, masks: tuple[int, ...], width: int) -> list[str]:
-    used = [tap for tap in range(SIDE * SIDE) if any(mask >> tap & 1 for mask in masks)]
+    used = sorted({tap for mask in masks for tap in taps_of(mask)})
     lines = [
         "/* What a channel gives to a tile: the inputs of every tap, for all filters. */",
         f"typedef struct {{ vector tap[{SIDE * SIDE}][{width}]; }} window_{width};",
@@ -69,23 +47,16 @@ def _window(kernel: Microkernel, masks: tuple[int, ...], width: int) -> list[str
 
 def _pattern(index: int, mask: int, width: int) -> list[str]:
     """The kernels of one pattern: only its taps are multiplied."""
-    taps = _taps(mask)
+    taps = taps_of(mask)
     lines = [
-        *(
-            f"{'/*' if row == 0 else ' *'}   {text}{' */' if row == SIDE - 1 else ''}"
-            for row, text in enumerate(_picture(mask))
-        ),
+        *picture(mask),
         f"static inline cursor pattern_{index}_{width}(vector *sums, const window_{width} *x, "
         "cursor at) {",
         f"  for (int left = at.counts[{index}]; left > 0; --left) {{",
         f"    vector *sum = sums + {times(width)}at.filters[0];",
     ]
-    lines += [f"    const vector w_{e} = broadcast(at.weights[{e}]);" for e in range(len(taps))]
-    for v in range(width):
-        terms = "".join(f" + w_{e} * x->tap[{tap}][{v}]" for e, tap in enumerate(taps))
-        lines.append(f"    sum[{v}] = sum[{v}]{terms};")
-    advance = ["    at.filters += 1;", f"    at.weights += {ENTRIES};"]
-    return [*lines, *advance, "  }", "  return at;", "}"]
+    inputs = [[f"x->tap[{tap}][{v}]" for tap in taps] for v in range(width)]
+    return [*lines, *kernel_lines(inputs), "  }", "  return at;", "}"]
 
 
 def _channel(masks: tuple[int, ...], width: int) -> list[str]:

@@ -235,6 +235,9 @@ def _every_operation() -> Graph:
     outputs.append(builder.conv(y, 64, 3, name="winograd"))
     keys = {"weight": builder.weight("pattern.weight", weights)}
     outputs.append(builder.add("conv", y, name="pattern", weights=keys, padding=(1, 1, 1, 1)))
+    square = {"weight": builder.weight("square.weight", random.standard_normal((64, 6, 2, 2)))}
+    taller = builder.add("conv", x, name="taller", weights=square, padding=(1, 1, 1, 1))
+    outputs.append(builder.add("conv", taller, name="strips", weights=keys, padding=(1, 1, 1, 1)))
     shapes = np.stack([random.permutation(25) < 4 for _ in range(20)]).reshape(20, 5, 5)
     few = random.standard_normal((64, 64, 5, 5)) * shapes[random.integers(0, 20, (64, 64))]
     few *= random.random((64, 64, 1, 1)) < 0.5
@@ -272,7 +275,8 @@ def _schedules(target: Target) -> dict[str, Schedule]:
     """Every family that the target has tiles for."""
     if target.registers not in FAMILIES["conv_pattern"].tiles:
         return _SCHEDULES
-    return {**_SCHEDULES, "pattern": Schedule("pattern", 1, 3)}
+    patterns = {"pattern": Schedule("pattern", 1, 3), "strips": Schedule("pattern_rows", 7, 1)}
+    return {**_SCHEDULES, **patterns}
 
 
 @pytest.mark.parametrize("name", ["aarch64-a76", "armv7-neon"])

@@ -22,6 +22,7 @@ _SCHEDULES = {
     "dense": {"layer": Schedule("dense", 8, 3)},
     "fkw": {"layer": Schedule("pattern", 1, 2)},
     "runs": {"layer": Schedule("runs", 1, 2)},
+    "strips": {"layer": Schedule("pattern_rows", 7, 1)},
     "winograd": {"layer": Schedule("winograd", 4, 1)},
 }
 
@@ -33,7 +34,7 @@ def _graph(kind: str) -> Graph:
     x = builder.input((1, channels, 14, 14))
     shape = (16, channels, 3, 3)
     values = (np.arange(np.prod(shape)) % 13 - 6.5).reshape(shape) / 8
-    if kind in ("pattern", "fkw", "runs"):
+    if kind in ("pattern", "fkw", "runs", "strips"):
         patterns = np.array([[[1, 1, 0], [1, 1, 0], [0, 0, 0]], [[0, 0, 0], [0, 1, 1], [0, 1, 1]]])
         chosen = (np.arange(16)[:, None] // 8 + np.arange(8)[None, :]) % 2
         connected = (np.arange(16)[:, None] // 8 + np.arange(8)[None, :]) % 4 != 0
@@ -55,7 +56,7 @@ def _texts(bundle: SourceBundle) -> str:
 
 
 @pytest.mark.parametrize("target", ["x86_64-avx512", "aarch64-a76"])
-@pytest.mark.parametrize("kind", ["dense", "pattern", "fkw", "runs", "winograd"])
+@pytest.mark.parametrize("kind", ["dense", "pattern", "fkw", "runs", "strips", "winograd"])
 def test_generated_c_is_as_expected(kind: str, target: str, request: pytest.FixtureRequest) -> None:
     schedules, is_exact = _SCHEDULES.get(kind), kind == "dense"
     bundle = generate(_graph(kind), load_target(target), schedules=schedules, is_exact=is_exact)

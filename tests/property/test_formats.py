@@ -154,3 +154,15 @@ def test_arrays_of_a_blob_are_aligned_and_equal_ones_stored_once(sizes: list[int
         assert content[start : start + array.nbytes] == array.tobytes()
     assert [blob.add(array) for array in arrays] == starts
     assert len(blob.to_bytes()) == len(content)
+
+
+@pytest.mark.parametrize(("width", "most"), [(4, 1.27), (8, 1.15), (16, 1.15)])
+def test_bcs_of_a_punched_layer_is_hardly_more_than_its_weights(width: int, most: float) -> None:
+    random = np.random.default_rng(1)
+    weight = random.standard_normal((256, 256 * 9)).astype(np.float32)
+    weight *= np.repeat(random.random((256 // width, 256 * 9)) < 1 / 8, width, axis=0)
+    packed = pack_grouped(weight, np.arange(256, dtype=np.int32), width)
+    nonzeros = int(np.count_nonzero(weight))
+    groups, columns = 256 // width, nonzeros // width
+    assert packed.size_bytes == 4 * (256 + groups + 1 + columns + nonzeros)
+    assert packed.size_bytes <= most * 4 * nonzeros

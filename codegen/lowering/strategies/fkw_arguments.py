@@ -14,7 +14,6 @@ from codegen.lowering.strategies.problem import ConvProblem
 def fkw_arguments(
     problem: ConvProblem,
     packed: Fkw,
-    width: int,
     source: Storage,
     residual: Storage | None,
     output: Storage,
@@ -31,7 +30,6 @@ def fkw_arguments(
         "channels": packed.shape[1],
         "filter_count": packed.shape[0],
         "block": packed.block,
-        "width": width,
     }
 
 

@@ -58,7 +58,8 @@ def _emit(problem: ConvProblem, packed: Fkw, schedule: Schedule) -> Storage:
     context.emit(
         "conv_pattern",
         {
-            **fkw_arguments(problem, packed, schedule.vectors, source, residual, output),
+            **fkw_arguments(problem, packed, source, residual, output),
+            "width": schedule.vectors,
             "taps": context.pack(tap_offsets(problem, source), "int32_t"),
             "counts": context.pack(run_table(packed), "uint8_t"),
         },

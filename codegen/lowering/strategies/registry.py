@@ -14,6 +14,7 @@ from codegen.lowering.strategies.depthwise import DEPTHWISE
 from codegen.lowering.strategies.depthwise_rows import DEPTHWISE_ROWS_STRATEGY
 from codegen.lowering.strategies.grouped import GROUPED
 from codegen.lowering.strategies.pattern import PATTERN
+from codegen.lowering.strategies.pattern_rows import PATTERN_ROWS_STRATEGY
 from codegen.lowering.strategies.problem import ConvProblem
 from codegen.lowering.strategies.runs import RUNS
 from codegen.lowering.strategies.strategy import ConvPlan, ConvStrategy
@@ -27,6 +28,7 @@ STRATEGIES: Mapping[str, ConvStrategy] = MappingProxyType(
             GROUPED,
             COMPACT,
             PATTERN,
+            PATTERN_ROWS_STRATEGY,
             RUNS,
             DEPTHWISE,
             DEPTHWISE_ROWS_STRATEGY,

@@ -52,7 +52,8 @@ def _emit(problem: ConvProblem, packed: Fkw, schedule: Schedule) -> Storage:
     context.emit(
         "conv_runs",
         {
-            **fkw_arguments(problem, packed, schedule.vectors, source, residual, output),
+            **fkw_arguments(problem, packed, source, residual, output),
+            "width": schedule.vectors,
             "taps": context.pack(tap_offsets(problem, source)[packed.patterns], "int32_t"),
             "planes": context.pack(planes, "int32_t"),
             "classes": context.pack(index.classes, "uint16_t"),
