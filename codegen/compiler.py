@@ -10,6 +10,7 @@ from typing import Any
 from codegen.bundle import SourceBundle, SourceFile
 from codegen.formats.blob import Blob
 from codegen.ir.graph import Graph
+from codegen.ir.live_set import largest_live_set
 from codegen.ir.passes import optimize
 from codegen.kernels.microkernel import Microkernel
 from codegen.lowering.lower import lower
@@ -103,7 +104,7 @@ class _Part:
         is_exact: bool,
     ) -> _Part:
         lowered = lower(graph, target, schedules, blob, is_exact=is_exact)
-        program, plan = plan_memory(lowered, target.vector_floats)
+        program, plan = plan_memory(lowered, target.vector_floats, largest_live_set(graph))
         return _Part(target, program, plan, plan_threads(program, plan, target))
 
     @property

@@ -12,9 +12,11 @@ from codegen.lowering.program import Address, Argument, Mask, Program, Step
 from codegen.lowering.slots import Slot, assign_slots
 
 # Padded slots up to these sizes together keep room of their own, so that the padding of many small
-# planes is not zeroed again in every run: the most room that leaves the arena near the smallest.
-_OWN_ROOM = tuple(megabytes << 18 for megabytes in (3, 2, 1, 0))
+# planes is not zeroed again in every run: the most room that leaves the arena near the smallest, or
+# the whole process, which takes some itself, below 1.1 times the live set and 5 MB.
+_OWN_ROOM = tuple(megabytes << 18 for megabytes in (6, 4, 3, 2, 1, 0))
 _ABOVE_SMALLEST = int(0.8 * (1 << 18))
+_ABOVE_LIVE = int(2.2 * (1 << 18))
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,20 @@ class MemoryPlan:
     scratch: int = 0
 
 
-def plan_memory(program: Program, lanes: int) -> tuple[Program, MemoryPlan]:
+def plan_memory(program: Program, lanes: int, live_bytes: int = 0) -> tuple[Program, MemoryPlan]:
     """Give every slot an offset, the largest first, each in the tightest gap that is free then.
 
     The arena starts zeroed. A slot with padding that shares room with others starts with a step
     that zeroes it again; the program comes back with these steps.
+
+    Args:
+        program: what to place.
+        lanes: f32 lanes of a vector.
+        live_bytes: of the activations that any program for the graph needs at one time.
     """
     slots = assign_slots(program)
-    offsets, size = _best_placement(slots)
+    scratch = _spaced(max((step.scratch for step in program.steps), default=0))
+    offsets, size = _best_placement(slots, int(1.1 * live_bytes / 4) + _ABOVE_LIVE - scratch)
     masks = []
     for mask in program.masks:
         length = round_up(mask.height * mask.row, lanes)
@@ -52,21 +60,20 @@ def plan_memory(program: Program, lanes: int) -> tuple[Program, MemoryPlan]:
         for slot, offset in zip(slots, offsets, strict=True)
         for buffer in slot.buffers
     }
-    scratch = max((step.scratch for step in program.steps), default=0)
     plan = MemoryPlan(
         tuple(by_buffer.get(index, 0) for index in range(len(program.buffers))),
         tuple(masks),
         # Vectors may be read, never written, behind the last buffer.
         size + 4 * LINE_FLOATS,
-        _spaced(scratch),
+        scratch,
     )
     return _with_cleared_padding(program, slots, offsets), plan
 
 
-def _best_placement(slots: Sequence[Slot]) -> tuple[list[int], int]:
+def _best_placement(slots: Sequence[Slot], allowed: int) -> tuple[list[int], int]:
     """The placement with the most own room among those that are small enough."""
     found = [_place(slots, room) for room in _OWN_ROOM]
-    limit = min(size for _, size in found) + _ABOVE_SMALLEST
+    limit = max(min(size for _, size in found) + _ABOVE_SMALLEST, allowed)
     return next(placement for placement in found if placement[1] <= limit)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from codegen.kernels.registry import FAMILIES
@@ -161,9 +160,12 @@ def step_cycles(program: Program, target: Target) -> list[float]:
 def _moved(program: Program, step: Step) -> float:
     """Floats read and written; a step that takes a part of a buffer counts as much as it writes."""
     sizes = [program.buffers[buffer].size for buffer in step.reads]
-    if step.writes is not None:
-        sizes.append(program.buffers[step.writes].size)
-    return float(sum(sizes)) if step.writes is None else 2.0 * min(sizes, default=math.inf)
+    if step.writes is None:
+        return float(sum(sizes))
+    least = 2.0 * min([*sizes, program.buffers[step.writes].size])
+    # A reduction reads whole planes for each element that it writes.
+    plane = dict(step.arguments).get("input_plane")
+    return max(least, float(step.extent * plane)) if isinstance(plane, int) else least
 
 
 def _span(program: Program, plan: MemoryPlan, buffer: int, behind: int) -> _Span:
