@@ -62,8 +62,14 @@ def transform_filters(weight: FloatArray, edge: int, lanes: int, vectors: int) -
     points = (edge + 2) ** 2
     width = vectors * lanes
     blocks = -(-filters // width)
-    spread = np.einsum("ik,fckl,jl->ijfc", transform, weight.astype(np.float64), transform)
     padded = np.zeros((points, blocks * width, channels), dtype=np.float32)
-    padded[:, :filters] = spread.reshape(points, filters, channels)
+    # Sums in a fixed order, not a matrix product: every machine must pack the same bytes.
+    kernels = np.ascontiguousarray(weight.transpose(2, 3, 0, 1), dtype=np.float64)
+    for index, row in enumerate(transform):
+        columns = row[0] * kernels[0] + row[1] * kernels[1] + row[2] * kernels[2]
+        for other, factors in enumerate(transform):
+            at = index * len(transform) + other
+            total = factors[0] * columns[0] + factors[1] * columns[1] + factors[2] * columns[2]
+            padded[at, :filters] = total
     packed = padded.reshape(points, blocks, width, channels).transpose(0, 1, 3, 2)
     return np.ascontiguousarray(packed)
