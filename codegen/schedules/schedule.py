@@ -14,7 +14,7 @@ class Schedule:
     """Decisions for a layer with weights.
 
     Attributes:
-        format: "grouped", "pattern", "depthwise" or "linear".
+        format: name of the strategy, such as "grouped", "pattern" or "compact"; or "linear".
         rows: filters of a group (outputs of a block, in vectors, for "linear").
         vectors: vectors of flat positions in a full tile.
         order: how filters are brought together before grouping.
