@@ -77,7 +77,7 @@ def plan(problem: ConvProblem, wanted: Schedule | None) -> ConvPlan | None:
     if own.is_odd:
         cycles += ODD_CYCLES * _offsets_of(used, found)
     if not _reads_as_it_lies(problem):
-        rows = layout.height + problem.taps.margins.top + problem.taps.margins.bottom
+        rows = _rows(problem)
         planes = len(_keys(problem)) * problem.in_shape[1]
         cycles += copy_cycles(planes, rows, layout.width, lanes)
     schedule = replace(found.schedule, format="compact")
@@ -106,6 +106,12 @@ def _offsets_of(used: npt.NDArray[np.bool_], found: GroupPlan) -> int:
 def _keys(problem: ConvProblem) -> tuple[tuple[tuple[int, int], int], ...]:
     """Phase and shift of the columns that taps read, one copy each."""
     return tuple(sorted({(tap.phase, tap.dx) for tap in problem.taps.taps}))
+
+
+def _rows(problem: ConvProblem) -> int:
+    """Rows that some tap reads: an input without padding is taller than the output."""
+    below = max(0, *(tap.dy for tap in problem.taps.taps))
+    return problem.taps.margins.top + problem.out_layout.height + below
 
 
 def _reads_as_it_lies(problem: ConvProblem) -> bool:
@@ -139,7 +145,7 @@ def _columns(problem: ConvProblem) -> _Columns:
         return _Columns(source, address(source), np.array(by_tap, dtype=np.int32), held.plane)
     keys, margins, context = _keys(problem), taps.margins, problem.context
     width = problem.out_layout.width
-    rows = problem.out_layout.height + margins.top + margins.bottom
+    rows = _rows(problem)
     plane = round_up(rows * width + LINE_FLOATS, LINE_FLOATS)
     plane += LINE_FLOATS * (plane // LINE_FLOATS % 2 == 0)
     layout = Layout(
