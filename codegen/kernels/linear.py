@@ -14,7 +14,11 @@ _FIELDS = (
     Field("alpha", "float", "slope of a leaky relu"),
 )
 
-_TILES = {32: ((1, 1), (1, 2), (1, 4)), 16: ((1, 1), (1, 2), (1, 4))}
+# (parts that a vector is cut into, vectors): half a vector for blocks of as few outputs.
+_TILES = {32: ((1, 1), (1, 2), (1, 4), (2, 1)), 16: ((1, 1), (1, 2), (1, 4), (2, 1))}
+
+LEAST_LANES = 4
+"""Narrower vectors than this are not cut."""
 
 LINEAR = Family(
     name="linear",

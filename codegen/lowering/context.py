@@ -388,9 +388,11 @@ class LoweringContext:
         tile: tuple[int, int] = (1, 1),
         variant: tuple[str, ...] = (),
         in_place: bool = False,
+        lanes: int = 0,
     ) -> None:
         """Add a step; the arguments are put in the order of the family's struct."""
-        microkernel = Microkernel(family, self.target.isa, self.lanes, activation, tile, variant)
+        lanes = lanes or self.lanes
+        microkernel = Microkernel(family, self.target.isa, lanes, activation, tile, variant)
         fields = FAMILIES[family].fields
         self._steps.append(
             Step(

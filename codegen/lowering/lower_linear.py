@@ -41,7 +41,8 @@ def lower_vector_conv(context: LoweringContext, node: Node) -> None:
 def _emit(context: LoweringContext, node: Node, weight: npt.NDArray[np.float32]) -> None:
     outputs = len(weight)
     schedule = context.wanted(node) or plan_linear(weight != 0, context.target)
-    width = schedule.vectors * context.lanes
+    lanes = context.lanes // schedule.rows
+    width = schedule.vectors * lanes
     packed = pack_column_blocks(weight, width)
     blocks = len(packed.starts) - 1
     source = context.flat(node.inputs[0])
@@ -70,6 +71,7 @@ def _emit(context: LoweringContext, node: Node, weight: npt.NDArray[np.float32])
         note=f"linear: {weight.shape[1]} inputs to {outputs} outputs, {len(packed.indices)} rows",
         activation="none" if residual else node.text("activation"),
         tile=(1, schedule.vectors),
+        lanes=lanes,
     )
     is_sparse = bool((weight == 0).any())
     context.describe("column_blocks" if is_sparse else "dense", schedule)

@@ -14,12 +14,11 @@ from codegen.ir.graph import Graph
 from codegen.ir.macs import nonzero_macs
 from codegen.ir.node import Node
 from codegen.ir.window_shapes import is_picture
-from codegen.kernels.linear import LINEAR
 from codegen.lowering.context import LoweringContext
 from codegen.lowering.layout_plan import plan_layouts
 from codegen.lowering.strategies.problem import ConvProblem
 from codegen.lowering.strategies.registry import STRATEGIES, candidates, plans
-from codegen.schedules.linear_schedule import plan_linear
+from codegen.schedules.linear_schedule import linear_schedules, plan_linear
 from codegen.schedules.schedule import Schedule
 from codegen.targets.target import Target
 
@@ -156,8 +155,7 @@ def _linear(context: LoweringContext, node: Node) -> Schedule:
 def _choices(context: LoweringContext, node: Node) -> dict[Schedule, float]:
     """Every schedule that fits, with its estimated cycles."""
     if node.op == "linear":
-        tiles = LINEAR.tiles[context.target.registers]
-        return {Schedule("linear", rows, vectors): 1.0 for rows, vectors in tiles}
+        return dict.fromkeys(linear_schedules(context.target), 1.0)
     found = {}
     problem = ConvProblem(context, node)
     # Strategies without knobs are a choice too.
@@ -173,9 +171,7 @@ def _choices(context: LoweringContext, node: Node) -> dict[Schedule, float]:
 def _cycles(context: LoweringContext, node: Node, schedule: Schedule) -> float | None:
     """Estimated cycles of a schedule, or None where it does not fit."""
     if node.op == "linear":
-        tiles = LINEAR.tiles[context.target.registers]
-        fits = schedule.format == "linear" and (schedule.rows, schedule.vectors) in tiles
-        return 1.0 if fits else None
+        return 1.0 if schedule in linear_schedules(context.target) else None
     try:
         # Every strategy takes planes; where blocks of channels are at hand it is no slower.
         found = plans(ConvProblem(context, node), schedule)

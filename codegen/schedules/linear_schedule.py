@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from codegen.kernels.linear import LINEAR
+from codegen.kernels.linear import LEAST_LANES, LINEAR
 from codegen.schedules.schedule import Schedule
 from codegen.targets.target import Target
 
@@ -13,6 +13,15 @@ BoolArray = npt.NDArray[np.bool_]
 
 _ROW_CYCLES = 0.5
 _BLOCK_CYCLES = 20.0
+
+
+def linear_schedules(target: Target) -> tuple[Schedule, ...]:
+    """Every block that the target has a microkernel for."""
+    return tuple(
+        Schedule("linear", parts, vectors)
+        for parts, vectors in LINEAR.tiles[target.registers]
+        if target.vector_floats // parts >= LEAST_LANES
+    )
 
 
 def plan_linear(used: BoolArray, target: Target) -> Schedule:
@@ -23,11 +32,14 @@ def plan_linear(used: BoolArray, target: Target) -> Schedule:
         target: gives tiles and lanes.
     """
     costs: list[tuple[float, int]] = []
-    for _, vectors in LINEAR.tiles[target.registers]:
-        width = vectors * target.vector_floats
+    schedules = linear_schedules(target)
+    for index, schedule in enumerate(schedules):
+        parts, vectors = schedule.rows, schedule.vectors
+        width = vectors * target.vector_floats // parts
         blocks = -(-len(used) // width)
         padded = np.zeros((blocks * width, used.shape[1]), dtype=np.bool_)
         padded[: len(used)] = used
         rows = int(padded.reshape(blocks, width, -1).any(axis=1).sum())
-        costs.append((rows * (vectors + _ROW_CYCLES) + blocks * _BLOCK_CYCLES, vectors))
-    return Schedule("linear", 1, min(costs)[1])
+        cycles = rows * (vectors / parts + _ROW_CYCLES) + blocks * _BLOCK_CYCLES
+        costs.append((cycles, index))
+    return schedules[min(costs)[1]]

@@ -53,7 +53,7 @@ class _Cycles:
     load: float
 
 
-# Fitted to single layers of 64 to 512 channels pruned to 2.25x and 8.1x, within 13 %. Stores of
+# Fitted to single layers of 64 to 512 channels pruned to 8.1x, within 14 %. Stores of
 # full width get in the way of FMAs where vectors are as wide as a cache line.
 _PATTERN = {True: _Cycles(3.33, 0.0, 2.03), False: _Cycles(2.4, 9.0, 1.2)}
 _RUNS = {True: _Cycles(2.43, 0.0, 1.42), False: _Cycles(2.32, 0.0, 1.17)}

@@ -15,8 +15,8 @@ class Schedule:
 
     Attributes:
         format: name of the strategy, such as "grouped", "pattern" or "compact"; or "linear".
-        rows: filters of a group (outputs of a block, in vectors, for "linear").
-        vectors: vectors of flat positions in a full tile.
+        rows: filters of a group; for "linear" parts that a vector is cut into.
+        vectors: vectors of flat positions in a full tile; for "linear" of a block's outputs.
         order: how filters are brought together before grouping.
     """
 
