@@ -90,6 +90,11 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(
             f"{error.format_message()} (punchcard --help lists what there is)", 1, is_debug
         )
+    except MemoryError:
+        msg = (
+            "This computer has not enough memory for that: use a smaller model or a larger machine."
+        )
+        return _fail(msg, 1, is_debug)
     except Exception as error:  # the last resort: a user never meets a traceback unasked
         return _fail(_unexpected(error), 1, is_debug)
     return code if isinstance(code, int) else 0

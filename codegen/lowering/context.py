@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from codegen.errors import GraphError
 from codegen.formats.blob import Blob
 from codegen.ir.graph import Graph
 from codegen.ir.macs import dense_macs, nonzero_macs
@@ -30,6 +31,8 @@ from codegen.lowering.strided_copy import copy_axes, whole_rows
 from codegen.lowering.view import View, common_shape, planes_of, row_major, storage_of, view_of
 from codegen.schedules.schedule import Schedule
 from codegen.targets.target import Target
+
+MOST_ELEMENTS = 2**31 - 1
 
 
 class LoweringContext:
@@ -180,7 +183,18 @@ class LoweringContext:
             self._layer_of[name] = self._open_layer
 
     def buffer(self, layout: Layout) -> Storage:
-        """New room in the arena."""
+        """New room in the arena.
+
+        Raises:
+            GraphError: it holds more elements than the offsets of generated code can count.
+        """
+        if layout.size > MOST_ELEMENTS:
+            layer = self._node.name if self._node else "the input"
+            msg = (
+                f"a value of layer {layer} takes {layout.size} elements, more than the "
+                f"{MOST_ELEMENTS} that can be compiled: use smaller pictures or fewer channels"
+            )
+            raise GraphError(msg)
         self._buffers.append(layout)
         return Storage("arena", len(self._buffers) - 1, layout)
 

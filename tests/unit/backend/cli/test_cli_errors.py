@@ -27,6 +27,7 @@ FAILURES = {
         OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/x"),
         "The system refused: no space left on device (/data/x).",
     ),
+    "memory": (MemoryError(), "This computer has not enough memory for that"),
     "bug": (RuntimeError("odd"), "An error of the program itself, RuntimeError (odd)."),
 }
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from codegen.errors import GraphError
+from codegen.ir import GraphBuilder
 from codegen.lowering.layout import LINE_FLOATS, Margins, Spacing, compact, planar, vector
+from codegen.lowering.lower import lower
+from codegen.targets.registry import load_target
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 7), (28, 28), (33, 17), (112, 112)])
@@ -32,3 +36,11 @@ def test_joined_margins_serve_both_readers() -> None:
     joined = Margins(9, top=1, left=1).joined(Margins(8, bottom=2, reach=3))
     assert joined == Margins(9, 1, 2, 1, 3)
     assert joined.spacing.guard >= 2 * 9 + 3 + LINE_FLOATS
+
+
+def test_a_value_too_large_for_offsets_is_refused_with_its_layer() -> None:
+    builder = GraphBuilder("large", seed=0)
+    x = builder.input((1, 1, 30000, 30000))
+    graph = builder.build(builder.conv(x, 4, 1, name="wide"))
+    with pytest.raises(GraphError, match="layer wide takes 36\\d* elements"):
+        lower(graph, load_target("x86_64-avx2"))
