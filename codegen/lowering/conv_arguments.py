@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from codegen.ir.node import Node
-from codegen.lowering.context import LoweringContext, address
+from codegen.lowering.context import LoweringContext
 from codegen.lowering.program import Argument, Mask, Storage
+from codegen.lowering.step_emitter import address
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -9,9 +9,10 @@ import numpy as np
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
 from codegen.kernels.matmul import MATMUL
-from codegen.lowering.context import LoweringContext, address, natural_layout
+from codegen.lowering.context import LoweringContext, natural_layout
 from codegen.lowering.layout import vector
 from codegen.lowering.program import Storage
+from codegen.lowering.step_emitter import address
 
 
 def lower_softmax(context: LoweringContext, node: Node) -> None:

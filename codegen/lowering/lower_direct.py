@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from codegen.ir.node import Node
-from codegen.lowering.context import LoweringContext, address, natural_layout
+from codegen.lowering.context import LoweringContext, natural_layout
 from codegen.lowering.conv_arguments import conv_bias
 from codegen.lowering.program import Argument
+from codegen.lowering.step_emitter import address
 
 _SPATIAL = 3
 

@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from codegen.formats.column_blocks import pack_column_blocks
 from codegen.ir.node import Node
-from codegen.lowering.context import LoweringContext, address
+from codegen.lowering.context import LoweringContext
 from codegen.lowering.layout import Layout, round_up, vector
 from codegen.lowering.program import Storage
+from codegen.lowering.step_emitter import address
 from codegen.schedules.linear_schedule import plan_linear
 
 

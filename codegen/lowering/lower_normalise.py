@@ -8,9 +8,10 @@ import numpy as np
 
 from codegen.ir.node import Node
 from codegen.kernels.depthwise_conv import DEPTHWISE_CONV
-from codegen.lowering.context import LoweringContext, address, natural_layout
+from codegen.lowering.context import LoweringContext, natural_layout
 from codegen.lowering.layout import vector
 from codegen.lowering.lower_pointwise import emit_broadcast, has_picture, mask_of, source_of
+from codegen.lowering.step_emitter import address
 
 
 def lower_batch_norm(context: LoweringContext, node: Node) -> None:

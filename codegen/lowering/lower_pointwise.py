@@ -8,9 +8,10 @@ import numpy as np
 
 from codegen.ir.node import Node
 from codegen.ir.ops import GATE
-from codegen.lowering.context import LoweringContext, address, natural_layout
+from codegen.lowering.context import LoweringContext, natural_layout
 from codegen.lowering.layout import Layout
 from codegen.lowering.program import Argument, Mask, Storage
+from codegen.lowering.step_emitter import address
 
 _MOVES_ZERO = frozenset({"sigmoid", "hard_sigmoid", "softplus", "exp", "log", "reciprocal"})
 """Functions of which f(0) is not zero."""

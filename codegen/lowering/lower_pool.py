@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from codegen.ir.node import Node
 from codegen.ir.window_shapes import is_picture
-from codegen.lowering.context import LoweringContext, address, natural_layout
+from codegen.lowering.context import LoweringContext, natural_layout
 from codegen.lowering.lower_direct import lower_pool_direct
 from codegen.lowering.lower_movement import own_place
+from codegen.lowering.step_emitter import address
 
 
 def lower_pool(context: LoweringContext, node: Node) -> None:

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from codegen.formats.grouped import pack_grouped
 from codegen.kernels.blocked import BLOCKED_CONV, BLOCKED_DEPTHWISE
-from codegen.lowering.context import address
 from codegen.lowering.conv_arguments import conv_bias
 from codegen.lowering.layout import Spacing, round_up
 from codegen.lowering.program import Argument, Storage
+from codegen.lowering.step_emitter import address
 from codegen.lowering.strategies.problem import ConvProblem
 from codegen.lowering.strategies.strategy import ConvPlan, ConvStrategy
 from codegen.lowering.taps import direct_margins

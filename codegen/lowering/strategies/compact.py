@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from codegen.formats.grouped import GroupedWeights, pack_grouped
 from codegen.kernels.group_conv import AHEAD, COMPACT_CONV
-from codegen.lowering.context import address
 from codegen.lowering.conv_arguments import conv_bias
 from codegen.lowering.layout import LINE_FLOATS, Layout, round_up
 from codegen.lowering.program import Address, Argument, Scratch, Storage
+from codegen.lowering.step_emitter import address
 from codegen.lowering.strategies.problem import ConvProblem
 from codegen.lowering.strategies.strategy import ConvPlan, ConvStrategy
 from codegen.schedules.cost import ODD_CYCLES, copy_cycles, spread_cycles

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from codegen.kernels.depthwise_rows import DEPTHWISE_ROWS, fits_depthwise_rows
-from codegen.lowering.context import address
 from codegen.lowering.conv_arguments import conv_bias
 from codegen.lowering.program import Address, Storage
+from codegen.lowering.step_emitter import address
 from codegen.lowering.strategies.problem import ConvProblem
 from codegen.lowering.strategies.strategy import ConvPlan, ConvStrategy
 from codegen.schedules.depthwise_schedule import depthwise_rows_cycles

@@ -14,9 +14,10 @@ from codegen.formats.grouped import pack_grouped
 from codegen.ir.node import Node
 from codegen.ir.passes.rewiring import sole_user
 from codegen.kernels.blocked import BLOCKED_CONV
-from codegen.lowering.context import LoweringContext, address
+from codegen.lowering.context import LoweringContext
 from codegen.lowering.layout import Kind
 from codegen.lowering.program import Scratch, Storage
+from codegen.lowering.step_emitter import address
 from codegen.lowering.strategies.blocked import (
     column_offsets,
     kernel_places,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from codegen.formats.winograd import FILTER_TRANSFORMS, transform_filters
 from codegen.kernels.winograd import WINOGRAD
-from codegen.lowering.context import address
 from codegen.lowering.conv_arguments import conv_bias
 from codegen.lowering.layout import Kind
 from codegen.lowering.program import Scratch, Storage
+from codegen.lowering.step_emitter import address
 from codegen.lowering.strategies.problem import ConvProblem
 from codegen.lowering.strategies.strategy import ConvPlan, ConvStrategy
 from codegen.schedules.schedule import Schedule
