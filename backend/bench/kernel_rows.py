@@ -8,8 +8,6 @@ from backend.bench.errors import BenchError
 from backend.bench.kernel_row import KernelRow
 from backend.sparsity.candidate import LayerChoice
 
-Asked = tuple[tuple[str, float, float], ...]
-
 _MAPS = ((64, 56), (128, 28), (256, 14), (512, 14), (512, 28), (256, 56), (128, 112))
 _POINTWISE = (
     (64, 256, 56), (256, 64, 56), (128, 512, 28), (512, 128, 28), (256, 1024, 14),

@@ -28,6 +28,7 @@ from codegen.render.normalise import render_local_response, render_normalise
 from codegen.render.pattern_conv import render_pattern_conv
 from codegen.render.pattern_rows import render_pattern_rows
 from codegen.render.pointwise import render_binary, render_broadcast, render_unary
+from codegen.render.pool_direct import render_pool_direct
 from codegen.render.reduce import render_reduce
 from codegen.render.run_conv import render_run_conv
 from codegen.render.softmax import render_softmax
@@ -84,7 +85,7 @@ BODIES: Mapping[str, Callable[[Microkernel], list[str]]] = MappingProxyType(
         "strided_copy": _from_template,
         "resample": _from_template,
         "conv_direct": _from_template,
-        "pool_direct": _from_template,
+        "pool_direct": render_pool_direct,
     }
 )
 """Lines of a family's own functions."""

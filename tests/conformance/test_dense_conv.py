@@ -16,28 +16,13 @@ from codegen.schedules.schedule import Schedule
 from codegen.targets.registry import TARGETS, cpu_features
 from codegen.targets.target import Target
 from tests.fixtures import compiled_graph
-from tests.fixtures.random_layers import ConvCase, build_graph
+from tests.fixtures.random_layers import PLAIN_CONV, ConvCase, build_graph
 
 _SIZES = ((3, 5), (7, 7), (9, 16), (14, 17), (31, 33))
 
 
 def _cases() -> list[ConvCase]:
-    base = ConvCase(
-        channels=5,
-        filters=1,
-        groups=1,
-        size=(1, 1),
-        kernel=(1, 1),
-        stride=(1, 1),
-        dilation=(1, 1),
-        padding=(0, 0, 0, 0),
-        activation="relu",
-        has_bias=True,
-        has_residual=False,
-        scheme="dense",
-        sparsity=0.0,
-        seed=0,
-    )
+    base = replace(PLAIN_CONV, channels=5)
     return [
         replace(
             base,

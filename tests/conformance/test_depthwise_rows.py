@@ -11,28 +11,13 @@ from codegen.lowering.lower import lower
 from codegen.targets.registry import TARGETS, cpu_features, load_target
 from codegen.targets.target import Target
 from tests.fixtures import compiled_graph
-from tests.fixtures.random_layers import ConvCase, build_graph
+from tests.fixtures.random_layers import PLAIN_CONV, ConvCase, build_graph
 
 _SIZES = ((1, 1), (5, 6), (7, 7), (8, 15), (13, 16), (14, 17), (23, 33), (30, 31))
 
 
 def _cases() -> list[ConvCase]:
-    base = ConvCase(
-        channels=3,
-        filters=3,
-        groups=3,
-        size=(1, 1),
-        kernel=(3, 3),
-        stride=(1, 1),
-        dilation=(1, 1),
-        padding=(1, 1, 1, 1),
-        activation="relu",
-        has_bias=True,
-        has_residual=False,
-        scheme="dense",
-        sparsity=0.0,
-        seed=0,
-    )
+    base = replace(PLAIN_CONV, channels=3, filters=3, groups=3, kernel=(3, 3), padding=(1, 1, 1, 1))
     cases = []
     for index, size in enumerate(_SIZES):
         for kernel in (3, 5, 7):

@@ -18,7 +18,7 @@ from codegen.schedules.schedule import Schedule
 from codegen.targets.registry import TARGETS, cpu_features, load_target
 from codegen.targets.target import Target
 from tests.fixtures import compiled_graph
-from tests.fixtures.random_layers import ConvCase, build_graph
+from tests.fixtures.random_layers import PLAIN_CONV, ConvCase, build_graph
 
 BOUND = 1e-4
 """Of the output's range, ten times below what is promised to users."""
@@ -27,22 +27,7 @@ _SIZES = ((1, 1), (2, 5), (4, 3), (7, 7), (8, 14), (13, 16), (14, 17), (25, 33),
 
 
 def _cases(lanes: int) -> list[ConvCase]:
-    base = ConvCase(
-        channels=lanes,
-        filters=lanes,
-        groups=1,
-        size=(1, 1),
-        kernel=(3, 3),
-        stride=(1, 1),
-        dilation=(1, 1),
-        padding=(1, 1, 1, 1),
-        activation="relu",
-        has_bias=True,
-        has_residual=False,
-        scheme="dense",
-        sparsity=0.0,
-        seed=0,
-    )
+    base = replace(PLAIN_CONV, channels=lanes, filters=lanes, kernel=(3, 3), padding=(1, 1, 1, 1))
     paddings = ((1, 1, 1, 1), (2, 0, 1, 3), (0, 2, 3, 1), (1, 2, 2, 0))
     return [
         replace(

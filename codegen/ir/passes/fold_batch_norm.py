@@ -8,7 +8,7 @@ import numpy as np
 
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
-from codegen.ir.passes.rewiring import rewire, sole_user
+from codegen.ir.passes.rewiring import rewire, sole_user, until_settled
 from codegen.ir.weight import Weight
 
 
@@ -18,11 +18,7 @@ def fold_batch_norm(graph: Graph) -> Graph:
     Folds where the batch norm is the only reader of the layer's value, the layer has no activation
     and no fused residual, and the statistics give finite weights. Masks stay, so zeros stay zeros.
     """
-    before = -1
-    while len(graph.nodes) != before:  # a batch norm may follow another
-        before = len(graph.nodes)
-        graph = _fold_once(graph)
-    return graph
+    return until_settled(graph, _fold_once)  # a batch norm may follow another
 
 
 def _fold_once(graph: Graph) -> Graph:

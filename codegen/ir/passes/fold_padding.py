@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
-from codegen.ir.passes.rewiring import rewire, sole_user
+from codegen.ir.passes.rewiring import rewire, sole_user, until_settled
 
 
 def fold_padding(graph: Graph) -> Graph:
@@ -14,11 +14,7 @@ def fold_padding(graph: Graph) -> Graph:
 
     Folds where the convolution is the pad's only reader and reads it as its picture.
     """
-    before = -1
-    while len(graph.nodes) != before:  # a pad may follow another
-        before = len(graph.nodes)
-        graph = _fold_once(graph)
-    return graph
+    return until_settled(graph, _fold_once)  # a pad may follow another
 
 
 def _fold_once(graph: Graph) -> Graph:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
-from codegen.ir.passes.rewiring import rewire, sole_user
+from codegen.ir.passes.rewiring import rewire, sole_user, until_settled
 from codegen.ir.weight import Weight
 
 Array = npt.NDArray[np.float64]
@@ -26,11 +26,7 @@ def fold_scale(graph: Graph) -> Graph:
     multiplication and an addition. Folds where nobody else reads the layer's value, the layer has
     no activation and no residual, and the result is finite. Masks stay.
     """
-    before = -1
-    while len(graph.nodes) != before:
-        before = len(graph.nodes)
-        graph = _fold_once(graph)
-    return graph
+    return until_settled(graph, _fold_once)
 
 
 def _fold_once(graph: Graph) -> Graph:

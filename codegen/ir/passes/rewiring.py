@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from codegen.ir.graph import Graph
@@ -33,6 +33,15 @@ def rewire(
     moved = [replace(node, inputs=tuple(current(name) for name in node.inputs)) for node in nodes]
     outputs = tuple(current(name) for name in graph.outputs)
     return graph.with_weights(added or {}).with_nodes(moved, outputs)
+
+
+def until_settled(graph: Graph, once: Callable[[Graph], Graph]) -> Graph:
+    """The graph after as many rounds of a rewrite as still take nodes away."""
+    before = -1
+    while len(graph.nodes) != before:
+        before = len(graph.nodes)
+        graph = once(graph)
+    return graph
 
 
 def sole_user(graph: Graph, value: str) -> Node | None:

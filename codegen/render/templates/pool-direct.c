@@ -7,22 +7,11 @@ static int met(const int32_t *axis, int position, int tap) {
   return at < axis[INPUT] ? at : -1;
 }
 
-/* Taps of a window that an average divides by, along one axis. */
-static int counted(const int32_t *axis, int position, int counts_padding) {
-  int count = 0;
-  for (int tap = 0; tap < axis[KERNEL]; ++tap) {
-    const int at = position * axis[STRIDE] + tap * axis[DILATION] - axis[BEFORE];
-    const int is_inside = at >= 0 && at < axis[INPUT];
-    count += is_inside || (counts_padding && at < axis[INPUT] + axis[BEHIND]);
-  }
-  return count;
-}
-
-static float window(const punchcard_pool_direct *layer, const float *input, const int *at) {
+${HELPERS}static float window(const punchcard_pool_direct *layer, const float *input, const int *at) {
   const int32_t *z = layer->geometry;
   const int32_t *y = z + FACTS;
   const int32_t *x = y + FACTS;
-  float result = 0.0f;
+  float result = $START;
   for (int kz = 0; kz < z[KERNEL]; ++kz) {
     const int iz = met(z, at[0], kz);
     for (int ky = 0; iz >= 0 && ky < y[KERNEL]; ++ky) {
@@ -31,15 +20,12 @@ static float window(const punchcard_pool_direct *layer, const float *input, cons
         const int ix = met(x, at[2], kx);
         if (ix >= 0) {
           const float value = input[((ptrdiff_t)iz * y[INPUT] + iy) * x[INPUT] + ix];
-          result += value;
+          $TAKE
         }
       }
     }
   }
-  const int count = counted(z, at[0], layer->counts_padding) *
-                    counted(y, at[1], layer->counts_padding) *
-                    counted(x, at[2], layer->counts_padding);
-  return result / (float)(count > 0 ? count : 1);
+$END
 }
 
 void $NAME(const punchcard_pool_direct *layer, int begin, int end) {
