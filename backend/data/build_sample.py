@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from backend.data.fashion import DEBIAN_FOLDER, load_fashion_mnist
+from backend.data.fashion import DEBIAN_FOLDER, load_fashion
 from backend.data.sample import SAMPLE_PATH
 from backend.data.splits import SAMPLE_TRAIN
 
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=SAMPLE_PATH)
     parser.add_argument("--full", type=Path)
     options = parser.parse_args()
-    fashion = load_fashion_mnist(options.source)
+    fashion = load_fashion(options.source)
     for path, count in ((options.out, SAMPLE_TRAIN), (options.full, None)):
         if path is None:
             continue

@@ -1,15 +1,16 @@
-"""Fashion-MNIST as Debian's `dataset-fashion-mnist` ships it: four gzipped IDX files."""
+"""All of Fashion-MNIST as Debian's `dataset-fashion-mnist` ships it: four gzipped IDX files."""
 
 from __future__ import annotations
 
 import gzip
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from backend.data.errors import DataError
-from backend.data.image_data import Labels, Pixels
+from backend.data.image_data import ImageData, Pixels
+from backend.data.splits import FASHION_NAME
+from codegen.ir.graph import Preprocessing
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 CLASSES = (
@@ -27,43 +28,37 @@ CLASSES = (
 _IMAGE_MAGIC, _LABEL_MAGIC = 2051, 2049
 
 
-@dataclass(frozen=True)
-class FashionMnist:
-    """All 60,000 training and 10,000 test images, u8 of (n, 1, 28, 28), with labels of (n,)."""
-
-    train_images: Pixels
-    train_labels: Labels
-    test_images: Pixels
-    test_labels: Labels
+FASHION_PREPROCESSING = Preprocessing((0.28604,), (0.353024,))
+"""Of all 60,000 training images."""
 
 
-def load_fashion_mnist(source: Path) -> FashionMnist:
-    """Read the folder of IDX files, or an .npz of the four arrays.
+def matches_fashion(path: Path) -> bool:
+    """The folder of IDX files."""
+    return (path / "train-images-idx3-ubyte.gz").is_file()
+
+
+def load_fashion(path: Path) -> ImageData:
+    """Read 60,000 training and 10,000 test images, u8 of (n, 1, 28, 28).
 
     Raises:
-        DataError: nothing readable is there.
+        DataError: a file is missing or damaged.
     """
     try:
-        if source.is_file():
-            with np.load(source, allow_pickle=False) as arrays:
-                train, test = arrays["train_images"], arrays["test_images"]
-                train_labels, test_labels = arrays["train_labels"], arrays["test_labels"]
-        else:
-            train = _read_idx(source / "train-images-idx3-ubyte.gz", _IMAGE_MAGIC)
-            train_labels = _read_idx(source / "train-labels-idx1-ubyte.gz", _LABEL_MAGIC)
-            test = _read_idx(source / "t10k-images-idx3-ubyte.gz", _IMAGE_MAGIC)
-            test_labels = _read_idx(source / "t10k-labels-idx1-ubyte.gz", _LABEL_MAGIC)
-    except (OSError, EOFError, KeyError, ValueError) as error:
-        msg = (
-            f"{source} does not hold Fashion-MNIST ({error}); install Debian's "
-            "dataset-fashion-mnist and name its folder"
-        )
+        train = _read_idx(path / "train-images-idx3-ubyte.gz", _IMAGE_MAGIC)
+        train_labels = _read_idx(path / "train-labels-idx1-ubyte.gz", _LABEL_MAGIC)
+        test = _read_idx(path / "t10k-images-idx3-ubyte.gz", _IMAGE_MAGIC)
+        test_labels = _read_idx(path / "t10k-labels-idx1-ubyte.gz", _LABEL_MAGIC)
+    except (OSError, EOFError, ValueError) as error:
+        msg = f"{path.name!r} does not hold Fashion-MNIST: {error}"
         raise DataError(msg) from None
-    return FashionMnist(
-        train.reshape(-1, 1, 28, 28),
-        train_labels.astype(np.int64),
-        test.reshape(-1, 1, 28, 28),
-        test_labels.astype(np.int64),
+    return ImageData(
+        name=FASHION_NAME,
+        train_images=train.reshape(-1, 1, 28, 28),
+        train_labels=train_labels.astype(np.int64),
+        test_images=test.reshape(-1, 1, 28, 28),
+        test_labels=test_labels.astype(np.int64),
+        classes=CLASSES,
+        preprocessing=FASHION_PREPROCESSING,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from backend.data.archive import load_archive, matches_archive
 from backend.data.cifar import load_cifar, matches_cifar
 from backend.data.errors import DataError
+from backend.data.fashion import load_fashion, matches_fashion
 from backend.data.folder import load_folder, matches_folder
 from backend.data.image_data import ImageData
 from backend.data.numpy_file import load_numpy, matches_numpy
@@ -36,6 +37,7 @@ NAMED: dict[str, Callable[[], ImageData]] = {SAMPLE_NAME: load_sample}
 
 DATASETS: dict[str, DataKind] = {
     "cifar": DataKind("CIFAR's binary batches", matches_cifar, load_cifar),
+    "fashion": DataKind("Fashion-MNIST's IDX files", matches_fashion, load_fashion),
     "folder": DataKind("a folder of images per class", matches_folder, load_folder),
     "archive": DataKind("a zip or tar of such a folder", matches_archive, load_archive),
     "numpy": DataKind("a NumPy .npz", matches_numpy, load_numpy),

@@ -9,16 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from backend.data.errors import DataError
-from backend.data.fashion import CLASSES
+from backend.data.fashion import CLASSES, FASHION_PREPROCESSING
 from backend.data.image_data import ImageData
 from backend.data.splits import SAMPLE_NAME
-from codegen.ir.graph import Preprocessing
 
 SAMPLE_PATH = Path(__file__).resolve().parents[2] / "assets" / "data" / "fashion-mnist-sample.npz"
 SAMPLE_DIGEST = "f35c935499516349665c4c44201e4e538a44ccd01a8c79d9809e5645c3ac9440"
 """`ImageData.digest`: of the content, whatever the compressor made of it."""
-FASHION_PREPROCESSING = Preprocessing((0.28604,), (0.353024,))
-"""Of all 60,000 training images."""
 
 
 def load_sample(path: Path = SAMPLE_PATH) -> ImageData:

@@ -13,7 +13,7 @@ from backend.data.image_data import ImageData
 
 Indices: TypeAlias = npt.NDArray[np.int64]
 
-SAMPLE_NAME = "sample"
+SAMPLE_NAME, FASHION_NAME = "sample", "fashion-mnist"
 SAMPLE_TRAIN, SAMPLE_VALIDATION = 10_000, 2_000
 """The sample's training images are the first of Fashion-MNIST; its last ones are for validation,
 and the shipped weights were trained without them."""
@@ -30,8 +30,9 @@ class Split:
 def split_validation(data: ImageData, count: int = SAMPLE_VALIDATION, seed: int = 0) -> Split:
     """Keep back `count` training images for validation.
 
-    For the sample they are the last `count`, which the shipped base models have never seen; for
-    other sets they are drawn class by class with the seed. Never more than a third is kept back.
+    For the sample they are its last `count`, which the shipped base models have never seen, and for
+    all of Fashion-MNIST the same; for other sets they are drawn class by class with the seed. Never
+    more than a third is kept back.
 
     Raises:
         DataError: fewer than three training images, or a count below 1.
@@ -41,9 +42,11 @@ def split_validation(data: ImageData, count: int = SAMPLE_VALIDATION, seed: int 
         msg = f"{data.name!r} has {total} training images: too few to keep {count} back"
         raise DataError(msg)
     count = min(count, total // 3)
-    if data.name == SAMPLE_NAME:
+    if data.name in {SAMPLE_NAME, FASHION_NAME}:
         order = np.arange(total, dtype=np.int64)
-        return Split(order[: total - count], order[total - count :])
+        end = min(total, SAMPLE_TRAIN)
+        kept_back = (order >= end - count) & (order < end)
+        return Split(order[~kept_back], order[kept_back])
     rank = _rank_in_class(data, np.random.default_rng(seed))
     # images of equal rank, one per class, lie together: the head of this order is balanced
     order = np.argsort(rank, kind="stable").astype(np.int64)

@@ -1,9 +1,9 @@
-"""Trains a base model on all of Fashion-MNIST, for the weights shipped in `assets/weights`.
+"""Trains a base model on a data set, for the weights shipped in `assets/weights`.
 
-`python -m backend.training.train_base --data-dir DIR|FILE.npz [--model resnet20] [--seeds 0,1]
-[--epochs 100] --out FILE.safetensors`. The sample's validation images are left out of training; of
-several seeds the one with the least validation loss is kept. Accuracies go into a JSON file beside
-the weights. Runs on a GPU where there is one, and needs torch, numpy and safetensors alone.
+`python -m backend.training.train_base --data PATH [--model resnet20] [--seeds 0,1] [--epochs 100]
+--out FILE.safetensors`. The validation images are left out of training; of several seeds the one
+with the least validation loss is kept. Accuracies go into a JSON file beside the weights. Runs on a
+GPU where there is one, and needs torch, numpy and safetensors alone.
 """
 
 from __future__ import annotations
@@ -16,15 +16,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from backend.data.batches import Augmentation, augment, normalise, shuffled_batches
-from backend.data.fashion import CLASSES, FashionMnist, load_fashion_mnist
-from backend.data.sample import FASHION_PREPROCESSING
-from backend.data.splits import SAMPLE_TRAIN, SAMPLE_VALIDATION
+from backend.data.image_data import ImageData
+from backend.data.registry import open_data
+from backend.data.splits import Indices, split_validation
 from backend.models.graph_module import GraphModule
 from backend.models.zoo import build_model
 from backend.training.evaluate import Accuracy, evaluate_module
@@ -49,29 +48,23 @@ class Recipe:
     average: float = 0.998  # of the running mean of weights, per step; 0 = off
 
 
-def training_indices(total: int) -> np.ndarray:
-    """All training images except those the sample keeps back for validation."""
-    order = np.arange(total)
-    return order[(order < SAMPLE_TRAIN - SAMPLE_VALIDATION) | (order >= SAMPLE_TRAIN)]
-
-
-def train(recipe: Recipe, data: FashionMnist, device: torch.device) -> tuple[Graph, Accuracy]:
-    """Train one net; returns it with its accuracy on the sample's validation images."""
+def train(recipe: Recipe, data: ImageData, device: torch.device) -> tuple[Graph, Accuracy]:
+    """Train one net; returns it with its accuracy on the validation images."""
     torch.manual_seed(recipe.seed)
     generator = torch.Generator().manual_seed(recipe.seed)
     graph = build_model(
         recipe.model,
-        input_shape=(1, 28, 28),
-        classes=len(CLASSES),
+        input_shape=data.input_shape,
+        classes=len(data.classes),
         seed=recipe.seed,
-        preprocessing=FASHION_PREPROCESSING,
+        preprocessing=data.preprocessing,
     )
-    graph = replace(graph, classes=CLASSES)
+    graph = replace(graph, classes=data.classes)
     module = GraphModule(graph, channels_last=True).to(device)
     averaged = GraphModule(graph, channels_last=True).to(device)
-    keep = training_indices(len(data.train_images))
-    images = torch.from_numpy(data.train_images[keep]).to(device)
-    labels = torch.from_numpy(data.train_labels[keep]).to(device)
+    split = split_validation(data)
+    images = torch.from_numpy(data.train_images[split.train_indices]).to(device)
+    labels = torch.from_numpy(data.train_labels[split.train_indices]).to(device)
     optimiser = make_optimiser(module, weight_decay=recipe.weight_decay)
     steps = recipe.epochs * (len(images) // recipe.batch)
     started, step = time.monotonic(), 0
@@ -81,17 +74,17 @@ def train(recipe: Recipe, data: FashionMnist, device: torch.device) -> tuple[Gra
             index = part.to(device)
             set_learning_rate(optimiser, learning_rate(step, steps, recipe.rate, 0.05))
             x = augment(images[index], Augmentation(shift=recipe.shift), generator)
-            _step(module, optimiser, normalise(x, FASHION_PREPROCESSING), labels[index], recipe)
+            _step(module, optimiser, normalise(x, data.preprocessing), labels[index], recipe)
             step += 1
             _follow(averaged, module, min(recipe.average, step / (step + 10)))
         if epoch % 10 == 9 or epoch + 1 == recipe.epochs:
-            seen = _validate(averaged, data)
+            seen = _validate(averaged, data, split.validation_indices)
             _say(
                 f"{recipe.model} seed {recipe.seed} epoch {epoch + 1}/{recipe.epochs} "
                 f"validation {seen.accuracy:.4f} loss {seen.loss:.4f} "
                 f"{time.monotonic() - started:.0f} s"
             )
-    return averaged.to_graph(), _validate(averaged, data)
+    return averaged.to_graph(), _validate(averaged, data, split.validation_indices)
 
 
 def main() -> None:
@@ -99,16 +92,15 @@ def main() -> None:
     options = _parser().parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cudnn.benchmark = True
-    source = options.data_dir
-    if source.is_dir() and (source / "fashion-full.npz").is_file():
-        source = source / "fashion-full.npz"
-    data = load_fashion_mnist(source)
+    torch.set_num_threads(options.threads)
+    data = open_data(options.data)
     base = Recipe(
         model=options.model,
         epochs=options.epochs,
         batch=options.batch,
         rate=options.rate,
         label_smoothing=options.label_smoothing,
+        shift=options.shift,
     )
     seeds = [int(seed) for seed in options.seeds.split(",")]
     runs = []
@@ -118,18 +110,19 @@ def main() -> None:
     seed, graph, validation = min(runs, key=lambda run: run[2].loss)
     best = GraphModule(graph, channels_last=True)
     scored: Callable[[nn.Module], Accuracy] = lambda net: evaluate_module(  # noqa: E731
-        net, FASHION_PREPROCESSING, data.test_images, data.test_labels
+        net, data.preprocessing, data.test_images, data.test_labels
     )
     test = scored(best.to(device))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     save_graph(graph, options.out)
     report = {
         "command": "python -m backend.training.train_base "
-        f"--data-dir DIR --model {options.model} --seeds {options.seeds} "
+        f"--data PATH --model {options.model} --seeds {options.seeds} "
         f"--epochs {options.epochs} --batch {options.batch} --rate {options.rate} "
-        f"--label-smoothing {options.label_smoothing} --out {options.out.name}",
-        "data": "Fashion-MNIST: 58,000 training images (the sample's 2,000 for validation are "
-        "left out), 10,000 test images",
+        f"--label-smoothing {options.label_smoothing} --shift {options.shift} "
+        f"--out {options.out.name}",
+        "data": f"{options.title or data.name}: {len(data.train_images)} training images, "
+        f"{validation.count} of them left out for validation, {test.count} test images",
         "recipe": asdict(replace(base, seed=seed)),
         "torch": torch.__version__,
         "validation": asdict(validation),
@@ -164,10 +157,9 @@ def _follow(averaged: nn.Module, module: nn.Module, share: float) -> None:
     torch._foreach_lerp_([ours[k] for k in floats], [theirs[k] for k in floats], 1.0 - share)
 
 
-def _validate(module: nn.Module, data: FashionMnist) -> Accuracy:
-    part = slice(SAMPLE_TRAIN - SAMPLE_VALIDATION, SAMPLE_TRAIN)
-    images, labels = data.train_images[part], data.train_labels[part]
-    return evaluate_module(module, FASHION_PREPROCESSING, images, labels)
+def _validate(module: nn.Module, data: ImageData, indices: Indices) -> Accuracy:
+    images, labels = data.train_images[indices], data.train_labels[indices]
+    return evaluate_module(module, data.preprocessing, images, labels)
 
 
 def _say(line: str) -> None:
@@ -177,7 +169,9 @@ def _say(line: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--data", required=True, help="name or path of a data set")
+    parser.add_argument("--title", help="what the report calls the data set")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", default=Recipe.model)
     parser.add_argument("--seeds", default="0")
@@ -185,6 +179,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch", type=int, default=Recipe.batch)
     parser.add_argument("--rate", type=float, default=Recipe.rate)
     parser.add_argument("--label-smoothing", type=float, default=Recipe.label_smoothing)
+    parser.add_argument("--shift", type=int, default=Recipe.shift)
     return parser
 
 
