@@ -11,14 +11,13 @@ from backend.jobs.clock import now_s
 from backend.services.models import open_model
 from backend.services.views import PatternSetView
 from backend.sparsity.patterns import (
-    ENTRIES,
     POSITIONS,
-    UNIVERSE,
     PatternSet,
     coverage,
     natural_patterns,
     preset_patterns,
 )
+from backend.sparsity.patterns.pattern_set import MOST_PATTERNS
 from backend.storage.database import open_database
 from backend.storage.tables import PatternSetRow
 from codegen.errors import PlanError
@@ -86,17 +85,21 @@ def validate_patterns(patterns: Rows) -> list[str]:
     if not patterns:
         return ["A pattern set holds at least one pattern."]
     problems = []
-    if len(patterns) > len(UNIVERSE):
-        problems.append(f"A pattern set holds at most {len(UNIVERSE)} patterns.")
+    if len(patterns) > MOST_PATTERNS:
+        problems.append(f"A pattern set holds at most {MOST_PATTERNS} patterns.")
+    kept = sum(patterns[0])
     seen: dict[tuple[int, ...], int] = {}
     for number, pattern in enumerate(patterns, 1):
         bits = tuple(pattern)
         if len(bits) != POSITIONS or set(bits) - {0, 1}:
             problems.append(f"Pattern {number} is not {POSITIONS} zeros and ones.")
             continue
-        if sum(bits) != ENTRIES:
+        if not any(bits):
+            problems.append(f"Pattern {number} keeps no weight: punch at least one cell.")
+        elif sum(bits) != kept:
             problems.append(
-                f"Pattern {number} keeps {sum(bits)} of {POSITIONS} weights: keep {ENTRIES}."
+                f"Pattern {number} keeps {sum(bits)} weights and pattern 1 keeps {kept}: all of "
+                "a set keep equally many."
             )
         if bits in seen:
             problems.append(f"Pattern {number} is the same as pattern {seen[bits]}: delete one.")

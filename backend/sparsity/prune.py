@@ -107,7 +107,9 @@ def _checked(
     weight = graph.weight(node, "weight")
     assert weight is not None, node.name
     shape = weight.values.shape
-    problem = scheme.legal(node, shape) or scheme.problem(shape, choice)
+    chosen = sets.get(choice.patterns) if choice.scheme == "pattern" else None
+    entries = None if chosen is None else chosen.entries
+    problem = scheme.legal(node, shape) or scheme.problem(shape, choice, entries)
     if problem is not None:
         msg = f"layer {node.name!r} cannot be pruned by {choice.scheme}: {problem}"
         raise PlanError(msg)

@@ -23,7 +23,9 @@ class Dense(Scheme):
         """Every layer may stay dense."""
         return None
 
-    def problem(self, weight_shape: Shape, choice: LayerChoice) -> str | None:
+    def problem(
+        self, weight_shape: Shape, choice: LayerChoice, entries: int | None = None
+    ) -> str | None:
         """A dense layer's rate is 1."""
         return None if choice.rate == 1.0 else f"a dense layer has rate 1, not {choice.rate:g}"
 

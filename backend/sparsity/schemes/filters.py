@@ -30,7 +30,9 @@ class Filters(Scheme):
             return f"{node.op} has no filters"
         return "the layer has a single filter" if weight_shape[0] < 2 else None
 
-    def problem(self, weight_shape: Shape, choice: LayerChoice) -> str | None:
+    def problem(
+        self, weight_shape: Shape, choice: LayerChoice, entries: int | None = None
+    ) -> str | None:
         """At least one filter must stay."""
         if weight_shape[0] / choice.rate < 0.5:
             return f"the rate {choice.rate:g} leaves none of {weight_shape[0]} filters"

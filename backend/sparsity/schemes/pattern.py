@@ -1,4 +1,4 @@
-"""Each 3x3 kernel keeps 4 weights of a shared library; whole kernels are removed beyond that.
+"""Each 3x3 kernel keeps a pattern of a shared library; whole kernels are removed beyond that.
 
 PatDNN (ASPLOS 2020, section 4): pattern and connectivity pruning. Two deviations: filters may share
 patterns and connectivity in groups, which lets the compiled code reuse what it loads, and every
@@ -19,10 +19,11 @@ from codegen.errors import PlanError
 from codegen.ir.node import Node
 
 LEAST_RATE = POSITIONS / ENTRIES
+"""Of the papers' patterns of 4 weights; a set of n-of-9 patterns starts at 9 / n."""
 
 
 class Pattern(Scheme):
-    """4-of-9 patterns, and connectivity above 2.25; right within half a group's kernel."""
+    """n-of-9 patterns, and connectivity above 9 / n; right within half a group's kernel."""
 
     name = "pattern"
     title = "Patterns"
@@ -35,15 +36,20 @@ class Pattern(Scheme):
             return f"patterns need 3x3 kernels, these are {weight_shape[2]}x{weight_shape[3]}"
         return None
 
-    def problem(self, weight_shape: Shape, choice: LayerChoice) -> str | None:
-        """4 of 9 is the mildest."""
-        if choice.rate < LEAST_RATE:
+    def problem(
+        self, weight_shape: Shape, choice: LayerChoice, entries: int | None = None
+    ) -> str | None:
+        """The patterns alone, 4 of 9 where the set is not known, are the mildest."""
+        kept = ENTRIES if entries is None else entries
+        least = POSITIONS / kept
+        # a rate of six digits is what a label stores
+        if choice.rate < least * (1 - 1e-5):
             return (
-                f"the rate {choice.rate:g} is not possible: 4 of 9 weights is {LEAST_RATE:g}, "
+                f"the rate {choice.rate:g} is not possible: {kept} of 9 weights is {least:.4g}, "
                 "and connectivity only raises it"
             )
         kernels = prod(weight_shape[:2])
-        if kernels * LEAST_RATE / choice.rate < 0.5:
+        if kernels * least / choice.rate < 0.5:
             return f"the rate {choice.rate:g} leaves none of {kernels} kernels"
         return None
 

@@ -46,8 +46,13 @@ class Scheme(ABC):
     ) -> Structure:
         """What is kept or removed together."""
 
-    def problem(self, weight_shape: Shape, choice: LayerChoice) -> str | None:
-        """Why the choice's rate is impossible on a weight of this shape, or None."""
+    def problem(
+        self, weight_shape: Shape, choice: LayerChoice, entries: int | None = None
+    ) -> str | None:
+        """Why the choice's rate is impossible on a weight of this shape, or None.
+
+        `entries` is how many weights the patterns of the chosen set keep, where it is known.
+        """
         total = prod(weight_shape)
         if total / choice.rate < 0.5:
             return f"the rate {choice.rate:g} leaves nothing of {total} weights"
@@ -84,7 +89,9 @@ class Scheme(ABC):
         Raises:
             PlanError: the rate is impossible for this shape.
         """
-        problem = self.problem(weight_shape, choice)
+        patterns = structure.alternatives
+        entries = None if patterns is None else int(patterns[0].sum())
+        problem = self.problem(weight_shape, choice, entries)
         if problem is not None:
             raise PlanError(problem)
         filters, columns = weight_shape[0], prod(weight_shape[1:])

@@ -149,7 +149,7 @@ def test_every_problem_of_a_set_is_named() -> None:
     problems = patterns.validate_patterns([CROSS[0], CROSS[0], (1,) * 9, (1, 0), (2,) + (0,) * 8])
     assert problems == [
         "Pattern 2 is the same as pattern 1: delete one.",
-        "Pattern 3 keeps 9 of 9 weights: keep 4.",
+        "Pattern 3 keeps 9 weights and pattern 1 keeps 4: all of a set keep equally many.",
         "Pattern 4 is not 9 zeros and ones.",
         "Pattern 5 is not 9 zeros and ones.",
     ]
