@@ -153,7 +153,7 @@ def test_every_problem_of_a_set_is_named() -> None:
         "Pattern 4 is not 9 zeros and ones.",
         "Pattern 5 is not 9 zeros and ones.",
     ]
-    with pytest.raises(PlanError, match="Pattern 1 keeps 0"):
+    with pytest.raises(PlanError, match="Pattern 1 keeps no weight"):
         patterns.save_pattern_set("mine", [(0,) * 9])
 
 
