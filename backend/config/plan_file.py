@@ -6,7 +6,8 @@ layers:
   conv1: {scheme: dense}
 ```
 
-The default goes to every layer its scheme can prune; layers named by themselves must fit.
+The default goes to every layer its scheme can prune at its rate; layers named by themselves must
+fit. `balance` and `axes` are those of `LayerChoice`.
 """
 
 from __future__ import annotations
@@ -15,17 +16,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from backend.sparsity.candidate import BLOCK_SCHEMES, Candidate, LayerChoice
-from backend.sparsity.patterns import PatternSet
+from backend.sparsity.candidate import AXES, BALANCES, Candidate, LayerChoice
+from backend.sparsity.patterns import PatternSet, preset_patterns
 from backend.sparsity.prune import prunable_layers, pruned_layers
 from backend.sparsity.schemes import SCHEMES
 from codegen.errors import PlanError
 from codegen.ir.graph import Graph
-from codegen.ir.node import Node
 
-_FEW_WEIGHTS = 16
 _Count = Annotated[int, Field(ge=1, le=65536)]
 
 
@@ -39,10 +38,21 @@ class LayerPlan(BaseModel):
     block: tuple[_Count, _Count] = LayerChoice.block
     patterns: str = LayerChoice.patterns
     group: _Count = LayerChoice.group
+    balance: str = LayerChoice.balance
+    axes: str = LayerChoice.axes
+
+    @field_validator("balance", "axes")
+    @classmethod
+    def _known(cls, word: str, info: ValidationInfo) -> str:
+        known = BALANCES if info.field_name == "balance" else AXES
+        if word not in known:
+            msg = f"{word!r} is not one of {', '.join(known)}"
+            raise ValueError(msg)
+        return word
 
     def choice(self) -> LayerChoice:
         """The same as a value of the engine."""
-        return LayerChoice(self.scheme, self.rate, self.block, self.patterns, self.group)
+        return LayerChoice(**self.model_dump())
 
 
 class Plan(BaseModel):
@@ -85,9 +95,7 @@ def parse_plan(
     if default.scheme not in SCHEMES:
         msg = f"{name}, default: there is no scheme {default.scheme!r}; take {', '.join(SCHEMES)}"
         raise PlanError(msg)
-    for node in prunable_layers(graph):
-        if _takes(graph, node, default):
-            choices[node.name] = default
+    choices |= _default_choices(graph, default, pattern_sets)
     for layer, layer_plan in plan.layers.items():
         choices[layer] = layer_plan.choice()
         if choices[layer].scheme == "dense" and choices[layer].rate != 1.0:
@@ -106,25 +114,38 @@ def write_plan(candidate: Candidate) -> str:
     layers: dict[str, dict[str, Any]] = {}
     for name, choice in candidate.choices:
         line: dict[str, Any] = {"scheme": choice.scheme, "rate": round(choice.rate, 6)}
-        if choice.scheme == "pattern":
-            line |= {"patterns": choice.patterns, "group": choice.group}
-        elif choice.scheme in BLOCK_SCHEMES:
+        line |= {key: getattr(choice, key) for key in choice.fields if key != "rate"}
+        if "block" in line:
             line["block"] = list(choice.block)
         layers[name] = line
     plan = {"default": {"scheme": "dense"}, "layers": layers}
     return yaml.safe_dump(plan, sort_keys=False, default_flow_style=None)
 
 
-def _takes(graph: Graph, node: Node, choice: LayerChoice) -> bool:
-    """Whether the default's scheme and rate are possible on a layer."""
-    weight = graph.weight(node, "weight")
-    assert weight is not None, node.name
-    scheme, shape = SCHEMES[choice.scheme], weight.values.shape
-    if scheme.legal(node, shape) is not None:
-        return False
-    # a rate no layer can have is told; a layer too small for a sound rate is left dense
-    small = weight.values.size < _FEW_WEIGHTS * choice.rate
-    return scheme.problem(shape, choice) is None or not small
+def _default_choices(
+    graph: Graph, choice: LayerChoice, pattern_sets: dict[str, PatternSet] | None
+) -> dict[str, LayerChoice]:
+    """The default on every layer that can have it; layers that cannot are left dense.
+
+    Raises:
+        PlanError: layers have the scheme, but none has the rate.
+    """
+    scheme, problem = SCHEMES[choice.scheme], None
+    sets = preset_patterns() if pattern_sets is None else pattern_sets
+    entries = sets[choice.patterns].entries if choice.patterns in sets else None
+    choices: dict[str, LayerChoice] = {}
+    for node in prunable_layers(graph):
+        shape = graph.weights[node.weights["weight"]].values.shape
+        if scheme.legal(node, shape) is not None:
+            continue
+        found = scheme.problem(shape, choice, entries)
+        if found is None:
+            choices[node.name] = choice
+        problem = problem or found
+    if problem is not None and not choices:
+        msg = f"no layer can be pruned by {choice.scheme} as the default says: {problem}"
+        raise PlanError(msg)
+    return choices
 
 
 def _validate(text: str, name: str) -> Plan:
@@ -144,5 +165,6 @@ def _validate(text: str, name: str) -> Plan:
         first = error.errors()[0]
         where_text = ".".join(str(part) for part in first["loc"])
         what = "is not a key of a plan" if first["type"] == "extra_forbidden" else first["msg"]
+        what = what.removeprefix("Value error, ")
         msg = f"{name}: {where_text}: {what}"
         raise PlanError(msg) from None

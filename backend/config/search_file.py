@@ -57,6 +57,8 @@ class SpaceConfig(_Section):
     # (AVX-512, rate 4: 3.5 times dense for both, by the shortest runs) and less accuracy is lost.
     group: int = Field(default=4, ge=1, le=1024)
     block: tuple[int, int] = (4, 1)
+    balance: Literal["balanced", "unbalanced"] = "balanced"
+    axes: Literal["columns", "rows", "both"] = "columns"
     filter_types: tuple[str, ...] = ("conv3x3",)
 
     @field_validator("schemes")

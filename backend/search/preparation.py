@@ -56,8 +56,8 @@ def prepare(config: SearchConfig, database: Database, artifacts: Path) -> Prepar
     graph = _open_model(config, data, database, artifacts)
     if graph.preprocessing is None:  # never trained here, so the data's own is as good as any
         graph = replace(graph, preprocessing=data.preprocessing)
-    space = build_space(graph, config.space)
     pattern_sets = _pattern_sets(config.space.patterns, graph, database)
+    space = build_space(graph, config.space, pattern_sets[config.space.patterns])
     settings = {
         "patterns": pattern_sets[config.space.patterns].patterns,
         "sampler": config.sampler,

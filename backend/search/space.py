@@ -13,7 +13,8 @@ from functools import cached_property
 import numpy as np
 
 from backend.config.search_file import ConfigError, SpaceConfig
-from backend.sparsity.candidate import Candidate, LayerChoice
+from backend.sparsity.candidate import FIELDS, Candidate, LayerChoice
+from backend.sparsity.patterns import PatternSet
 from backend.sparsity.prune import prunable_layers
 from backend.sparsity.schemes import SCHEMES
 from codegen.ir.graph import Graph
@@ -72,15 +73,20 @@ class Space:
         return {name: menu[int(random.integers(len(menu)))] for name, menu in self.labels.items()}
 
 
-def build_space(graph: Graph, config: SpaceConfig) -> Space:
+def build_space(graph: Graph, config: SpaceConfig, patterns: PatternSet | None = None) -> Space:
     """Menus of all prunable layers; the first convolution and every linear layer stay dense.
+
+    Args:
+        graph: the dense net.
+        config: what layers may choose from.
+        patterns: the set the configuration names; without it patterns keep 4 of 9 weights.
 
     Raises:
         ConfigError: no layer has anything to choose.
     """
     menus = []
     for node in _searched_nodes(graph):
-        menu = _menu(graph, node, config)
+        menu = _menu(graph, node, config, patterns)
         if len(menu) > 1:
             menus.append((node.name, menu))
     if not menus:
@@ -101,7 +107,9 @@ def _searched_nodes(graph: Graph) -> list[Node]:
     ]
 
 
-def _menu(graph: Graph, node: Node, config: SpaceConfig) -> tuple[LayerChoice, ...]:
+def _menu(
+    graph: Graph, node: Node, config: SpaceConfig, patterns: PatternSet | None
+) -> tuple[LayerChoice, ...]:
     shape = graph.weights[node.weights["weight"]].values.shape
     menu = [DENSE]
     for scheme in config.schemes:
@@ -109,15 +117,14 @@ def _menu(graph: Graph, node: Node, config: SpaceConfig) -> tuple[LayerChoice, .
             continue
         for rate in config.rates:
             choice = _choice(scheme, rate, config)
-            if SCHEMES[scheme].problem(shape, choice) is None:
+            entries = patterns.entries if scheme == "pattern" and patterns is not None else None
+            if SCHEMES[scheme].problem(shape, choice, entries) is None:
                 menu.append(choice)
     return tuple(dict.fromkeys(menu))
 
 
 def _choice(scheme: str, rate: float, config: SpaceConfig) -> LayerChoice:
     """A choice whose fields that the scheme does not use keep their defaults."""
-    if scheme == "pattern":
-        return LayerChoice(scheme, rate, patterns=config.patterns, group=config.group)
-    if scheme in ("block_punched", "block", "one_by_n"):
-        return LayerChoice(scheme, rate, block=config.block)
-    return LayerChoice(scheme, rate)
+    return LayerChoice(
+        scheme, rate, **{name: getattr(config, name) for name in FIELDS.get(scheme, ())}
+    )

@@ -23,13 +23,6 @@ from backend.storage.settings import load_settings
 from backend.storage.tables import Search
 from codegen.ir.storage import load_graph
 
-_PLAN_FIELDS = {
-    "pattern": ("rate", "patterns", "group"),
-    "block_punched": ("rate", "block"),
-    "block": ("rate", "block"),
-    "one_by_n": ("rate", "block"),
-}
-
 
 def get_candidate(trial_id: str) -> CandidateView:
     """A finished trial by its id.
@@ -212,8 +205,7 @@ def _plan(trial: Trial) -> str:
     layers = {}
     for name, label in trial.params.items():
         choice = LayerChoice.parse(label)
-        fields = _PLAN_FIELDS.get(choice.scheme, () if choice.is_dense else ("rate",))
-        values = {key: getattr(choice, key) for key in fields}
+        values = {key: getattr(choice, key) for key in choice.fields}
         if "block" in values:
             values["block"] = list(values["block"])
         layers[name] = {"scheme": choice.scheme, **values}

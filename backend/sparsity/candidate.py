@@ -7,10 +7,22 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
 from codegen.errors import PlanError
 
 BLOCK_SCHEMES = frozenset({"block_punched", "block", "one_by_n"})
+BALANCES = ("balanced", "unbalanced")
+BALANCED_SCHEMES = frozenset({"pattern", *BLOCK_SCHEMES})
+AXES = ("columns", "rows", "both")
+
+FIELDS: dict[str, tuple[str, ...]] = {
+    "pattern": ("patterns", "group", "balance"),
+    "block_punched": ("block", "balance"),
+    "block": ("block", "balance", "axes"),
+    "one_by_n": ("block", "balance"),
+}
+"""Fields that mean something to a scheme, beside its rate."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +35,10 @@ class LayerChoice:
         block: filters and channels of a block (block schemes).
         patterns: name of a pattern set (pattern scheme).
         group: filters that share patterns and connectivity; 1 = each its own (pattern scheme).
+        balance: "balanced" = every band of filters keeps its share, so work is even; "unbalanced"
+            = units compete over the whole layer (pattern and block schemes).
+        axes: what goes inside a block of a fully connected layer: "columns", "rows" or "both"
+            (block scheme).
         filter_type: what stands in the layer's place; "keep" leaves it as it is.
     """
 
@@ -32,6 +48,8 @@ class LayerChoice:
     patterns: str = "natural-8"
     group: int = 8
     filter_type: str = "keep"
+    balance: str = "balanced"
+    axes: str = "columns"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "block", (int(self.block[0]), int(self.block[1])))
@@ -45,6 +63,12 @@ class LayerChoice:
         if self.group < 1:
             msg = f"the group {self.group} has no filters"
             raise PlanError(msg)
+        if self.balance not in BALANCES:
+            msg = f"the balance {self.balance!r} is not known: take {' or '.join(BALANCES)}"
+            raise PlanError(msg)
+        if self.axes not in AXES:
+            msg = f"the axes {self.axes!r} are not known: take {', '.join(AXES)}"
+            raise PlanError(msg)
 
     @property
     def is_dense(self) -> bool:
@@ -52,8 +76,29 @@ class LayerChoice:
         return self.scheme == "dense" and self.filter_type == "keep"
 
     @property
+    def is_balanced(self) -> bool:
+        """Whether every band keeps its share of the weights."""
+        return self.balance == "balanced"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the fields that mean something to the scheme and differ from the default.
+
+        `rate`, `block`, `patterns` and `group` stand even where they are the default's.
+        """
+        if self.is_dense:
+            return ()
+        default = LayerChoice()
+        always = ("rate", "block", "patterns", "group")
+        named = ("rate", *FIELDS.get(self.scheme, ()))
+        return tuple(n for n in named if n in always or getattr(self, n) != getattr(default, n))
+
+    @property
     def label(self) -> str:
-        """A short text such as `pattern/8.1/natural-8/g8`; `parse` reads it back."""
+        """A short text such as `pattern/8.1/natural-8/g8`; `parse` reads it back.
+
+        What is not the default is told behind: `/unbalanced`, `/rows`, `/both`.
+        """
         parts = [self.scheme]
         if self.scheme != "dense":
             parts.append(f"{self.rate:.6g}")
@@ -61,6 +106,7 @@ class LayerChoice:
             parts += [self.patterns, f"g{self.group}"]
         elif self.scheme in BLOCK_SCHEMES:
             parts.append(f"{self.block[0]}x{self.block[1]}")
+        parts += [getattr(self, name) for name in ("balance", "axes") if name in self.fields]
         if self.filter_type != "keep":
             parts.append(f"@{self.filter_type}")
         return "/".join(parts)
@@ -79,22 +125,22 @@ class LayerChoice:
             if scheme == "dense":
                 () = rest
                 return cls(filter_type=filter_type)
-            rate = float(rest[0])
+            rate = float(rest.pop(0))
+            more: dict[str, Any] = {"filter_type": filter_type}
+            if scheme in FIELDS:
+                while rest[-1] in BALANCES + AXES:
+                    word = rest.pop()
+                    more["balance" if word in BALANCES else "axes"] = word
             if scheme == "pattern":
-                _, patterns, group = rest
-                return cls(
-                    scheme,
-                    rate,
-                    patterns=patterns,
-                    group=int(group.removeprefix("g")),
-                    filter_type=filter_type,
-                )
-            if scheme in BLOCK_SCHEMES:
-                _, block = rest
+                more["patterns"], group = rest
+                more["group"] = int(group.removeprefix("g"))
+            elif scheme in BLOCK_SCHEMES:
+                (block,) = rest
                 filters, channels = (int(part) for part in block.split("x"))
-                return cls(scheme, rate, block=(filters, channels), filter_type=filter_type)
-            (_,) = rest
-            return cls(scheme, rate, filter_type=filter_type)
+                more["block"] = (filters, channels)
+            else:
+                () = rest
+            return cls(scheme, rate, **more)
         except (ValueError, IndexError):
             msg = f"{label!r} is not a layer's choice such as 'pattern/8.1/natural-8/g8'"
             raise PlanError(msg) from None

@@ -113,9 +113,7 @@ def _checked(
     if problem is not None:
         msg = f"layer {node.name!r} cannot be pruned by {choice.scheme}: {problem}"
         raise PlanError(msg)
-    return PrunedLayer(
-        node, node.weights["weight"], weight.values, choice, scheme, sets.get(choice.patterns)
-    )
+    return PrunedLayer(node, node.weights["weight"], weight.values, choice, scheme, chosen)
 
 
 def _absent(graph: Graph, name: str, found: Mapping[str, Node]) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.sparsity.candidate import Candidate, LayerChoice
+from backend.sparsity.candidate import AXES, BALANCES, Candidate, LayerChoice
 from backend.sparsity.patterns import UNIVERSE, PatternSet
 from backend.sparsity.schemes import SCHEMES
 from backend.sparsity.schemes.structure import select_units
@@ -80,6 +80,8 @@ choice_strategy = st.builds(
     st.tuples(st.integers(1, 64), st.integers(1, 64)),
     st.sampled_from(["natural-8", "scp-4"]),
     st.integers(1, 32),
+    balance=st.sampled_from(BALANCES),
+    axes=st.sampled_from(AXES),
 )
 
 
@@ -96,3 +98,4 @@ def test_labels_are_read_back(choice: LayerChoice) -> None:
     again = LayerChoice.parse(choice.label)
     assert again.label == choice.label
     assert again.scheme == choice.scheme
+    assert LayerChoice.parse(again.label) == again

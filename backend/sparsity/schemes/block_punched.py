@@ -38,4 +38,4 @@ class BlockPunched(Scheme):
         channels, positions = weight_shape[1], prod(weight_shape[2:])
         of_channel = np.arange(channels, dtype=np.int64) // choice.block[1]
         units = of_channel[:, None] * positions + np.arange(positions)
-        return Structure(choice.block[0], units.ravel())
+        return Structure(choice.block[0], units.ravel(), is_balanced=choice.is_balanced)

@@ -10,7 +10,6 @@ from backend.sparsity.candidate import LayerChoice
 from backend.sparsity.patterns import PatternSet
 from backend.sparsity.schemes.scheme import Scheme, Shape
 from backend.sparsity.schemes.structure import BoolArray, FloatArray, Structure, select_units
-from codegen.errors import PlanError
 from codegen.ir.node import Node
 
 
@@ -48,9 +47,7 @@ class Filters(Scheme):
         self, weight_shape: Shape, choice: LayerChoice, structure: Structure, scores: FloatArray
     ) -> BoolArray:
         """The filters with the highest scores of the layer: bands compete with each other."""
-        problem = self.problem(weight_shape, choice)
-        if problem is not None:
-            raise PlanError(problem)
+        self.check(weight_shape, choice, structure)
         means = scores.mean(axis=1)[None]  # (1, filters)
         kept = select_units(means, np.ones_like(means), weight_shape[0] / choice.rate)[0]
         return np.broadcast_to(kept.reshape(-1, *(1,) * (len(weight_shape) - 1)), weight_shape)

@@ -33,4 +33,4 @@ class OneByN(Scheme):
         """Bands of N filters, units of one channel."""
         channels, positions = weight_shape[1], prod(weight_shape[2:])
         units = np.repeat(np.arange(channels, dtype=np.int64), positions)
-        return Structure(choice.block[0], units)
+        return Structure(choice.block[0], units, is_balanced=choice.is_balanced)

@@ -49,9 +49,12 @@ class Scheme(ABC):
     def problem(
         self, weight_shape: Shape, choice: LayerChoice, entries: int | None = None
     ) -> str | None:
-        """Why the choice's rate is impossible on a weight of this shape, or None.
+        """Why the choice is impossible on a weight of this shape, in words, or None.
 
-        `entries` is how many weights the patterns of the chosen set keep, where it is known.
+        Args:
+            weight_shape: of the weight.
+            choice: what is asked for.
+            entries: weights that each pattern of its set keeps, where it has one.
         """
         total = prod(weight_shape)
         if total / choice.rate < 0.5:
@@ -78,32 +81,46 @@ class Scheme(ABC):
     def mask_from_scores(
         self, weight_shape: Shape, choice: LayerChoice, structure: Structure, scores: FloatArray
     ) -> BoolArray:
-        """The mask that keeps the units with the highest mean score.
+        """The mask that keeps the units with the highest score per weight.
 
         Args:
             weight_shape: of the weight.
             choice: gives the rate.
             structure: of this scheme for the shape and choice.
-            scores: of each band's columns, (bands, columns).
+            scores: of each band's columns, summed over its filters, (bands, columns).
 
         Raises:
             PlanError: the rate is impossible for this shape.
         """
-        patterns = structure.alternatives
-        entries = None if patterns is None else int(patterns[0].sum())
-        problem = self.problem(weight_shape, choice, entries)
-        if problem is not None:
-            raise PlanError(problem)
+        self.check(weight_shape, choice, structure)
         filters, columns = weight_shape[0], prod(weight_shape[1:])
         rows = sum_bands(np.ones((filters, 1), np.float32), structure.band)  # (bands, 1)
         inside = np.ones(scores.shape, dtype=bool)
         if structure.alternatives is not None:
             inside = best_alternatives(scores, structure.alternatives)
         summed, sizes = _sum_units(np.where(inside, scores, 0), inside, structure)
-        means = np.divide(summed, sizes, out=np.zeros_like(summed), where=sizes > 0)
-        kept = select_units(means, sizes * rows, filters * columns / choice.rate)
+        weights = sizes * rows
+        means = np.divide(summed, weights, out=np.zeros_like(summed), where=weights > 0)
+        kept = select_units(
+            means,
+            weights,
+            filters * columns / choice.rate,
+            is_balanced=structure.is_balanced,
+        )
         mask = inside & kept[:, structure.units]
         return np.repeat(mask, structure.band, axis=0)[:filters].reshape(weight_shape)
+
+    def check(self, weight_shape: Shape, choice: LayerChoice, structure: Structure) -> None:
+        """Refuse a choice that has a problem.
+
+        Raises:
+            PlanError: says what is impossible.
+        """
+        patterns = structure.alternatives
+        entries = None if patterns is None else int(patterns[0].sum())
+        problem = self.problem(weight_shape, choice, entries)
+        if problem is not None:
+            raise PlanError(problem)
 
 
 def best_alternatives(scores: FloatArray, alternatives: BoolArray) -> BoolArray:

@@ -26,11 +26,14 @@ class Structure:
         units: unit of each column, (columns,), numbered from 0; the same for all bands.
         alternatives: (patterns, positions) of which each kernel keeps one, or None where every
             position of a kept unit stays. Units are then the kernels.
+        is_balanced: whether every band keeps its share; else units compete over the layer, and
+            scores of different bands are compared.
     """
 
     band: int
     units: IntArray
     alternatives: BoolArray | None = None
+    is_balanced: bool = True
 
     @property
     def unit_count(self) -> int:
@@ -44,20 +47,27 @@ def sum_bands(values: FloatArray, band: int) -> FloatArray:
     return np.asarray(np.add.reduceat(values, starts, axis=0), dtype=np.float32)
 
 
-def select_units(scores: FloatArray, sizes: FloatArray, budget: float) -> BoolArray:
-    """Keep the units with the highest scores, evenly over the bands, to an exact total.
+def select_units(
+    scores: FloatArray, sizes: FloatArray, budget: float, *, is_balanced: bool = True
+) -> BoolArray:
+    """Keep the units with the highest scores, to an exact total.
 
-    Each band gets the share of the budget that its weights are of the layer; what rounding leaves
-    over is carried into the next band, so the total is right within half a unit.
+    Balanced, each band gets the share of the budget that its weights are of the layer; what
+    rounding leaves over is carried into the next band. Unbalanced, the units of all bands are
+    ranked together. The total is right within half a unit either way.
 
     Args:
         scores: (bands, units).
         sizes: weights of each unit, (bands, units); 0 for a unit that does not exist.
         budget: weights to keep in the layer.
+        is_balanced: whether bands get equal shares.
 
     Returns:
         Kept units, (bands, units); at least one.
     """
+    if not is_balanced:
+        one_band = (scores.reshape(1, -1), sizes.reshape(1, -1))
+        return select_units(*one_band, budget).reshape(scores.shape)
     kept = np.zeros(scores.shape, dtype=bool)
     total = float(sizes.sum())
     order = np.argsort(-scores, axis=1, kind="stable")

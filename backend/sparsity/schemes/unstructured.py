@@ -10,7 +10,6 @@ from backend.sparsity.candidate import LayerChoice
 from backend.sparsity.patterns import PatternSet
 from backend.sparsity.schemes.scheme import Scheme, Shape
 from backend.sparsity.schemes.structure import BoolArray, FloatArray, Structure, select_units
-from codegen.errors import PlanError
 from codegen.ir.node import Node
 
 
@@ -34,9 +33,7 @@ class Unstructured(Scheme):
         self, weight_shape: Shape, choice: LayerChoice, structure: Structure, scores: FloatArray
     ) -> BoolArray:
         """The highest scores of the whole layer: filters need not keep equally many."""
-        problem = self.problem(weight_shape, choice)
-        if problem is not None:
-            raise PlanError(problem)
+        self.check(weight_shape, choice, structure)
         flat = scores.reshape(1, -1)
         kept = select_units(flat, np.ones_like(flat), flat.size / choice.rate)
         return kept.reshape(weight_shape)

@@ -54,6 +54,8 @@ def test_a_candidate_written_as_a_plan_is_read_back(net: Graph) -> None:
         ("default: {scheme: pattern, rate: 2, patterns: scp-4}", "2.25"),
         ("default: {scheme: blok, rate: 2}", "no scheme 'blok'"),
         ("default: {scheme: filter, rate: 0.5}", "default.rate"),
+        ("default: {scheme: filter, rate: 2, balance: even}", "default.balance.*'even'"),
+        ("default: {scheme: block, rate: 2, axes: all}", "default.axes.*'all'"),
         ("default: {scheme: filter, rate: .inf}", "default.rate"),
         ("default: {scheme: filter, rat: 2}", "default.rat: is not a key"),
         ("layer: {}", "layer: is not a key"),
@@ -67,6 +69,28 @@ def test_mistakes_are_told_in_one_sentence(net: Graph, text: str, words: str) ->
     with pytest.raises(PlanError, match=words) as caught:
         parse_plan(text, net, pattern_sets=SETS)
     assert "\n" not in str(caught.value)
+
+
+def test_balance_and_axes_are_read_and_written(net: Graph) -> None:
+    text = """
+    default: {scheme: pattern, rate: 8.1, patterns: scp-4, balance: unbalanced}
+    layers:
+      fc: {scheme: block, rate: 2, block: [4, 16], axes: both}
+    """
+    plan = parse_plan(text, net, pattern_sets=SETS)
+    assert plan.choice("layer1.0.conv1").label == "pattern/8.1/scp-4/g8/unbalanced"
+    assert plan.choice("fc").label == "block/2/4x16/both"
+    assert parse_plan(write_plan(plan), net, pattern_sets=SETS) == plan
+
+
+def test_filters_of_one_kernel_stay_dense_where_the_default_asks_for_connectivity(
+    net: Graph,
+) -> None:
+    """conv1 reads one channel: patterns alone are all it can have."""
+    plan = parse_plan("default: {scheme: pattern, rate: 8.1, patterns: scp-4}", net)
+    assert plan.choice("conv1").is_dense
+    mild = parse_plan("default: {scheme: pattern, rate: 2.25, patterns: scp-4}", net)
+    assert not mild.choice("conv1").is_dense
 
 
 def test_a_missing_file_is_told(net: Graph, tmp_path: Path) -> None:

@@ -65,3 +65,18 @@ def test_space_without_any_choice_is_refused() -> None:
     graph = build_model("resnet8", input_shape=(1, 28, 28), classes=10)
     with pytest.raises(ConfigError, match="add a scheme or a rate"):
         build_space(graph, SpaceConfig(schemes=("block",)))
+
+
+def test_balance_and_axes_reach_the_schemes_that_know_them() -> None:
+    config = SpaceConfig(
+        schemes=("pattern", "unstructured"), rates=(4.0,), balance="unbalanced", axes="both"
+    )
+    labels = build_space(small_graph(), config).labels["layer1.0.conv1"]
+    assert labels == ["dense", "pattern/4/natural-8/g4/unbalanced", "unstructured/4"]
+
+
+def test_depthwise_layers_are_offered_patterns_alone() -> None:
+    graph = build_model("mobilenet_v2", input_shape=(3, 32, 32), classes=5, width=0.25)
+    menus = build_space(graph, SpaceConfig(schemes=("pattern",))).by_layer
+    assert menus
+    assert all({choice.rate for choice in menu} == {1.0, 2.25} for menu in menus.values())

@@ -72,7 +72,15 @@ def test_every_layer_knows_its_legal_schemes(net: Graph) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"rate": 0.5}, {"rate": float("nan")}, {"group": 0}, {"block": (0, 4)}]
+    "arguments",
+    [
+        {"rate": 0.5},
+        {"rate": float("nan")},
+        {"group": 0},
+        {"block": (0, 4)},
+        {"balance": "even"},
+        {"axes": "all"},
+    ],
 )
 def test_impossible_choices_cannot_be_made(arguments: dict[str, object]) -> None:
     with pytest.raises(PlanError):
