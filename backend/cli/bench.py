@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 # Each module has `register(bench)`; a benchmark is one file and one word here.
-BENCHMARKS = ("bench_kernels", "bench_nets", "bench_peers")
+BENCHMARKS = ("bench_kernels", "bench_nets", "bench_peers", "bench_accuracy")
 
 
 def register(app: typer.Typer) -> None:

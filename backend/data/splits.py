@@ -21,7 +21,10 @@ and the shipped weights were trained without them."""
 
 @dataclass(frozen=True)
 class Split:
-    """Indices into the training images, disjoint; searches see nothing but these."""
+    """Indices into the training images, disjoint; searches see nothing but these.
+
+    The first n training indices hold about equally many images of every class.
+    """
 
     train_indices: Indices
     validation_indices: Indices
@@ -50,7 +53,7 @@ def split_validation(data: ImageData, count: int = SAMPLE_VALIDATION, seed: int 
     rank = _rank_in_class(data, np.random.default_rng(seed))
     # images of equal rank, one per class, lie together: the head of this order is balanced
     order = np.argsort(rank, kind="stable").astype(np.int64)
-    return Split(np.sort(order[count:]), np.sort(order[:count]))
+    return Split(order[count:], np.sort(order[:count]))
 
 
 def _rank_in_class(data: ImageData, random: np.random.Generator) -> npt.NDArray[np.float64]:

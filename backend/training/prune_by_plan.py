@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 import torch
 
-from backend.data.batches import normalise
 from backend.data.image_data import ImageData
 from backend.data.splits import split_validation
-from backend.sparsity.calibration import calibrate
 from backend.sparsity.candidate import Candidate
 from backend.sparsity.patterns import PatternSet
 from backend.sparsity.repair import repair
 from backend.sparsity.report import LayerRate, achieved, overall_rate
-from backend.training.evaluate import Accuracy, evaluate, preprocessing_of
+from backend.training.calibration import calibrate_on
+from backend.training.evaluate import Accuracy, evaluate
 from backend.training.fine_tune import fine_tune
 from codegen.ir.graph import Graph
 
@@ -80,8 +79,7 @@ def prune_by_plan(
     dense = evaluate(graph, data.test_images, data.test_labels)
     indices = split_validation(data).train_indices[:images]
     say("repair")
-    pixels = torch.from_numpy(data.train_images[indices[:CALIBRATION_IMAGES]])
-    calibration = calibrate(graph, normalise(pixels, preprocessing_of(graph)))
+    calibration = calibrate_on(graph, data.train_images[indices[:CALIBRATION_IMAGES]])
     pruned = repair(graph, candidate, calibration=calibration, pattern_sets=pattern_sets)
     repaired = evaluate(pruned, data.test_images, data.test_labels)
     tuned = fine_tune(

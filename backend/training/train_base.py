@@ -87,6 +87,11 @@ def train(recipe: Recipe, data: ImageData, device: torch.device) -> tuple[Graph,
     return averaged.to_graph(), _validate(averaged, data, split.validation_indices)
 
 
+def train_here(recipe: Recipe, data: ImageData) -> Graph:
+    """As `train`, on a GPU where there is one."""
+    return train(recipe, data, torch.device("cuda" if torch.cuda.is_available() else "cpu"))[0]
+
+
 def main() -> None:
     """Train as the command line says, keep the best seed, report its test accuracy once."""
     options = _parser().parse_args()

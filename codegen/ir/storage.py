@@ -20,11 +20,21 @@ _WEIGHT = "weight::"
 """Stands before the keys that would be taken for something else: a stranger chose them."""
 
 
-def save_graph(graph: Graph, path: Path) -> None:
-    """Write a graph so that a reader sees the old file or the whole new one."""
+def save_graph(graph: Graph, path: Path, *, half: bool = False) -> None:
+    """Write a graph so that a reader sees the old file or the whole new one.
+
+    Args:
+        graph: what to write.
+        path: the file.
+        half: store weights as float16, rounded; they are read back as float32. Their digest is
+            then another one than the graph's.
+
+    Raises:
+        GraphError: `half`, and a weight is too large for float16.
+    """
     arrays: dict[str, np.ndarray] = {}
     for key, weight in graph.weights.items():
-        arrays[_stored_name(key)] = weight.values
+        arrays[_stored_name(key)] = _rounded(key, weight) if half else weight.values
         if weight.mask is not None:
             arrays[_MASK + key] = weight.mask
     data = save(arrays, metadata={"graph": print_graph(graph)})
@@ -60,6 +70,13 @@ def load_graph(path: Path) -> Graph:
     graph = parse_graph(text, weights)
     verify_graph(graph)
     return graph
+
+
+def _rounded(key: str, weight: Weight) -> np.ndarray:
+    if weight.values.size and float(np.abs(weight.values).max()) > np.finfo(np.float16).max:
+        msg = f"weight {key!r} is too large for float16: store it in full"
+        raise GraphError(msg)
+    return weight.values.astype(np.float16)
 
 
 def _stored_name(key: str) -> str:

@@ -68,6 +68,8 @@ def test_other_sets_are_split_evenly_by_class_and_by_seed() -> None:
     kept = np.bincount(data.train_labels[split.validation_indices]) / 60
     whole = np.bincount(data.train_labels) / len(data.train_labels)
     assert kept == pytest.approx(whole, abs=0.03)
+    first = np.bincount(data.train_labels[split.train_indices[:30]]) / 30
+    assert first == pytest.approx(whole, abs=0.05)  # whoever takes a part gets all classes
     again = split_validation(data, 60, seed=3)
     assert np.array_equal(again.validation_indices, split.validation_indices)
     other = split_validation(data, 60, seed=4)

@@ -81,3 +81,15 @@ def test_the_text_shows_a_line_a_node() -> None:
     assert [line.split()[0] for line in lines] == [
         "punchcard", "name", "input", "node", "outputs",
     ]  # fmt: skip
+
+
+def test_half_precision_rounds_weights_and_refuses_what_does_not_fit(tmp_path: Path) -> None:
+    values = np.linspace(-3, 3, 8, dtype=np.float32).reshape(4, 2, 1, 1)
+    made = graph().with_weights({"w": Weight(values)})
+    path = tmp_path / "g.safetensors"
+    save_graph(made, path, half=True)
+    read = load_graph(path).weights["w"].values
+    assert np.array_equal(read, values.astype(np.float16).astype(np.float32))
+    with pytest.raises(GraphError, match="'w' is too large"):
+        save_graph(made.with_weights({"w": Weight(values * 1e5)}), path, half=True)
+    assert np.array_equal(load_graph(path).weights["w"].values, read)

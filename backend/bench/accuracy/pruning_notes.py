@@ -1,0 +1,55 @@
+"""Sentences above a table of pruned nets, computed from its results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from backend.bench.accuracy.pruning_row import DENSE_START
+from backend.bench.accuracy.section import Section
+
+_SIGMAS = 2.0
+
+
+def is_under_trained(section: Section) -> bool:
+    """Whether the dense start is below what its net reaches when it is trained properly."""
+    start, least = section.mean(DENSE_START, "accuracy"), section.mean(DENSE_START, "least")
+    return start is not None and least is not None and start.value < least.value
+
+
+def start_notes(section: Section) -> list[str]:
+    """Accuracy of the dense start, and whether it suffices for a claim."""
+    start, least = section.mean(DENSE_START, "accuracy"), section.mean(DENSE_START, "least")
+    if start is None:
+        return []
+    text = f"{section.net}: the dense start has {100 * start.value:.2f} % test accuracy"
+    if least is None:
+        return [f"{text}; no least accuracy is set for this net."]
+    if is_under_trained(section):
+        return [
+            f"**Under-trained.** {text}, below the {100 * least.value:g} % that this net reaches "
+            "when it is trained properly: the table claims nothing."
+        ]
+    return [f"{text} (at least {100 * least.value:g} % is asked)."]
+
+
+def claim_notes(section: Section, claims: Mapping[str, str]) -> list[str]:
+    """What papers claim of some rows beside what was measured; nothing where under-trained.
+
+    A loss or gain counts from two standard errors of the paired difference on.
+    """
+    if is_under_trained(section):
+        return []
+    notes = []
+    for row, claim in claims.items():
+        difference = section.difference(row, "accuracy")
+        if difference is None or difference.error is None or difference.count < 3:
+            continue
+        points, error = 100 * difference.value, 100 * difference.error
+        verdict = "no difference that can be told from chance"
+        if abs(points) > _SIGMAS * error:
+            verdict = "a gain" if points > 0 else "a loss"
+        notes.append(
+            f"The papers claim {claim}. Measured, {row}: {verdict}, {points:+.2f} ± {error:.2f} "
+            f"points to the dense net of equal training ({difference.count} seeds)."
+        )
+    return notes

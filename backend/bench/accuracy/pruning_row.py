@@ -1,0 +1,53 @@
+"""Rows that prune a dense start and train it a little: what they are, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backend.bench.accuracy.cell import Cell, Fact
+from backend.bench.accuracy.profile import Profile
+from backend.bench.accuracy.start import Start
+from backend.bench.accuracy.workplace import Workplace
+from backend.sparsity.candidate import LayerChoice
+
+DENSE_START, DENSE = "dense start", "dense"
+
+
+@dataclass(frozen=True)
+class PruningRow:
+    """One row.
+
+    Attributes:
+        title: as it is printed.
+        choice: of every pruned layer; None leaves the net dense.
+        algorithm: "repair" (masks and weights by least squares), "magnitude" (masks alone).
+        is_trained: whether the extra training follows.
+        rate: its peak learning rate; 0: the profile's.
+    """
+
+    title: str
+    choice: LayerChoice | None = None
+    algorithm: str = "repair"
+    is_trained: bool = True
+    rate: float = 0.0
+
+
+def row_cell(place: Workplace, net: str, start: Start, row: PruningRow, seed: int) -> Cell:
+    """The cell of a row, a start and a seed."""
+    profile: Profile = place.profile
+    facts: dict[str, Fact] = {
+        "start": start.graph.digest,
+        "data": place.data.digest,
+        "scheme": "dense" if row.choice is None else row.choice.label,
+    }
+    if row.choice is not None:
+        facts |= {"algorithm": row.algorithm, "repair_images": profile.repair_images}
+    if row.is_trained:
+        facts |= {
+            "epochs": profile.epochs,
+            "images": profile.images,
+            "rate": row.rate or profile.rate,
+            "augmentation": "shift 4, flip",
+            "distillation": "start",
+        }
+    return Cell(net, row.title, seed, facts, row)

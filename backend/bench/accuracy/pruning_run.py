@@ -1,0 +1,99 @@
+"""Computes one row: prune and repair the start, train it with its masks held, score it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from backend.bench.accuracy.cell import Cell
+from backend.bench.accuracy.plan import candidate_of, pattern_sets
+from backend.bench.accuracy.pruning_row import PruningRow
+from backend.bench.accuracy.start import Start
+from backend.bench.accuracy.workplace import Workplace
+from backend.data.splits import Indices, split_validation
+from backend.sparsity.prune import prune_graph
+from backend.sparsity.repair import repair
+from backend.sparsity.report import achieved, overall_rate
+from backend.training.calibration import calibrate_on
+from backend.training.evaluate import evaluate
+from backend.training.fine_tune import fine_tune
+from codegen.ir.graph import Graph
+from codegen.ir.storage import load_graph, save_graph
+
+
+def run_row(place: Workplace, cell: Cell, start: Start) -> dict[str, Any]:
+    """Compute a row's cell; its net stays in the workplace."""
+    row: PruningRow = cell.work
+    data = place.data
+    begin = time.perf_counter()
+    graph, values = _pruned(place, cell, start)
+    if row.choice is not None:
+        values["repair_s"] = time.perf_counter() - begin
+    if row.is_trained:
+        if row.choice is not None:
+            values["repaired_accuracy"] = evaluate(
+                graph, data.test_images, data.test_labels
+            ).accuracy
+        begin = time.perf_counter()
+        graph = _trained(place, cell, start, graph)
+        values["train_s"] = time.perf_counter() - begin
+    test = evaluate(graph, data.test_images, data.test_labels)
+    kept_back = split_validation(data).validation_indices
+    checked = evaluate(graph, data.train_images[kept_back], data.train_labels[kept_back])
+    save_graph(graph, place.path(cell.key, ".safetensors"))
+    if not row.is_trained and row.choice is None:
+        values["least"] = place.profile.nets[cell.net].least
+    return values | {
+        "accuracy": test.accuracy,
+        "loss": test.loss,
+        "validation_accuracy": checked.accuracy,
+        "validation_loss": checked.loss,
+        "graph_digest": graph.digest,
+    }
+
+
+def net_of_row(place: Workplace, cell: Cell, start: Start) -> Graph:
+    """The net that a row ended with; computed again where it is no longer there."""
+    path = place.path(cell.key, ".safetensors")
+    if not path.is_file():
+        run_row(place, cell, start)
+    return load_graph(path)
+
+
+def row_images(place: Workplace, seed: int) -> Indices:
+    """The training images of a seed: so many, drawn from all but the validation images."""
+    indices = split_validation(place.data).train_indices
+    return np.random.default_rng(seed).permutation(indices)[: place.profile.images]
+
+
+def _pruned(place: Workplace, cell: Cell, start: Start) -> tuple[Graph, dict[str, Any]]:
+    row: PruningRow = cell.work
+    if row.choice is None:
+        return start.graph, {"rate": 1.0}
+    candidate = candidate_of(start.graph, row.choice)
+    sets = pattern_sets(place, cell.net, start.graph)
+    if row.algorithm == "magnitude":
+        graph = prune_graph(start.graph, candidate, pattern_sets=sets)
+    else:
+        seen = row_images(place, cell.seed)[: place.profile.repair_images]
+        calibration = calibrate_on(start.graph, place.data.train_images[seen])
+        graph = repair(start.graph, candidate, calibration=calibration, pattern_sets=sets)
+    rates = achieved(graph, candidate)
+    pruned = [rate for rate in rates if rate.scheme != "dense"]
+    return graph, {"rate": overall_rate(rates), "pruned_rate": overall_rate(pruned)}
+
+
+def _trained(place: Workplace, cell: Cell, start: Start, graph: Graph) -> Graph:
+    row: PruningRow = cell.work
+    return fine_tune(
+        graph,
+        place.data,
+        row_images(place, cell.seed),
+        epochs=place.profile.epochs,
+        lr=row.rate or place.profile.rate,
+        seed=cell.seed,
+        teacher=start.graph,
+        should_stop=place.should_stop,
+    )

@@ -1,0 +1,87 @@
+"""The dense net that all rows of a table start from: shipped, or trained here by its recipe."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backend.bench.accuracy.digest import digest_of
+from backend.bench.accuracy.workplace import Workplace
+from backend.models.zoo import WEIGHTS_FOLDER
+from codegen.ir.graph import Graph
+from codegen.ir.storage import load_graph, save_graph
+
+if TYPE_CHECKING:
+    from backend.training.train_base import Recipe
+
+SHIPPED = "cifar10"
+"""Shipped starts are `assets/weights/NET-cifar10.safetensors`; JSON beside them names the data."""
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A dense start.
+
+    Attributes:
+        graph: the net.
+        epochs: that it was trained for.
+        is_shipped: whether it comes with Punchcard.
+    """
+
+    graph: Graph
+    epochs: int
+    is_shipped: bool
+
+
+def known_start(place: Workplace, net: str) -> Start | None:
+    """The shipped start where it belongs to these very data, else one that was trained here."""
+    name = f"start {net}"
+    found = place.recall(name, Start) or _shipped_start(place, net) or _own_start(place, net)
+    return None if found is None else place.remember(name, lambda: found)
+
+
+def start_digest(place: Workplace, net: str) -> str:
+    """Digest of the recipe and data that a start of one's own comes from."""
+    return digest_of({"recipe": asdict(start_recipe(place, net)), "data": place.data.digest})
+
+
+def start_recipe(place: Workplace, net: str) -> Recipe:
+    """The recipe of `backend.training.train_base` that makes a start."""
+    from backend.training.train_base import Recipe
+
+    return Recipe(model=net, epochs=place.profile.nets[net].start_epochs, shift=4)
+
+
+def train_start(place: Workplace, net: str) -> Start:
+    """Train a start and keep it, rounded to float16 as shipped ones are."""
+    from backend.training.train_base import train_here
+
+    graph = train_here(start_recipe(place, net), place.data)
+    save_graph(graph, _own_path(place, net), half=True)
+    start = known_start(place, net)
+    assert start is not None, net
+    return start
+
+
+def _shipped_start(place: Workplace, net: str) -> Start | None:
+    weights = WEIGHTS_FOLDER / f"{net}-{SHIPPED}.safetensors"
+    report = weights.with_suffix(".json")
+    if not (weights.is_file() and report.is_file()):
+        return None
+    told = json.loads(report.read_text(encoding="utf-8"))
+    if told.get("data_digest") != place.data.digest:
+        return None
+    return Start(load_graph(weights), int(told["recipe"]["epochs"]), True)
+
+
+def _own_start(place: Workplace, net: str) -> Start | None:
+    own = _own_path(place, net)
+    if not own.is_file():
+        return None
+    return Start(load_graph(own), start_recipe(place, net).epochs, False)
+
+
+def _own_path(place: Workplace, net: str) -> Path:
+    return place.path(f"start-{net}-{start_digest(place, net)}", ".safetensors")

@@ -1,0 +1,282 @@
+"""The accuracy tables: cells well-formed, results kept through kills, statistics, the print."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend.bench.accuracy.cell import Cell
+from backend.bench.accuracy.journal import Journal
+from backend.bench.accuracy.plan import candidate_of, pruned_kernel
+from backend.bench.accuracy.profile import PROFILES
+from backend.bench.accuracy.pruning_notes import claim_notes, start_notes
+from backend.bench.accuracy.pruning_row import DENSE, DENSE_START
+from backend.bench.accuracy.registry import TABLES, named_tables
+from backend.bench.accuracy.report import table_json, table_markdown
+from backend.bench.accuracy.run_tables import chosen_cells, list_cells, run_tables
+from backend.bench.accuracy.section import sections
+from backend.bench.accuracy.start import known_start, train_start
+from backend.bench.accuracy.statistics import mean_of, paired_difference
+from backend.bench.accuracy.table import AccuracyTable, percent
+from backend.bench.accuracy.workplace import Workplace
+from backend.bench.errors import BenchError
+from backend.cli.main import main
+from backend.data.sample import load_sample
+from backend.models.zoo import build_model
+from backend.sparsity.candidate import LayerChoice
+from backend.storage.settings import Settings
+from backend.training.errors import StoppedError
+
+IMAGES = 200
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first images of the sample as a data set of its own."""
+    data = load_sample()
+    path = tmp_path_factory.mktemp("data") / "small.npz"
+    np.savez(
+        path,
+        train_images=data.train_images[:IMAGES],
+        train_labels=data.train_labels[:IMAGES],
+        test_images=data.test_images[:100],
+        test_labels=data.test_labels[:100],
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def place(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """A workplace with a start that was trained for one epoch."""
+    home = tmp_path_factory.mktemp("home")
+    settings = Settings(home=home)
+    settings.make_folders()
+    made = Workplace(settings, home / "accuracy", PROFILES["tiny"], str(small), say=lambda _: None)
+    train_start(made, "resnet8")
+    return made
+
+
+def record(cell: Cell, **values: float) -> dict[str, object]:
+    return {
+        "key": cell.key,
+        "net": cell.net,
+        "row": cell.row,
+        "seed": cell.seed,
+        "facts": dict(cell.facts),
+        "values": values,
+    }
+
+
+def test_the_journal_survives_a_line_that_was_cut(tmp_path: Path) -> None:
+    cells = [Cell("net", "row", seed, {"rate": 2.0}) for seed in range(3)]
+    path = tmp_path / "results.jsonl"
+    journal = Journal(path)
+    journal.add(record(cells[0], accuracy=0.5))
+    journal.add(record(cells[1], accuracy=0.6))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+    cut = Journal(path)
+    assert cells[0].key in cut
+    assert cells[1].key not in cut
+    cut.add(record(cells[2], accuracy=0.7))
+    assert Journal(path).records.keys() == {cells[0].key, cells[2].key}
+
+
+def test_the_journal_sees_what_another_process_adds(tmp_path: Path) -> None:
+    path, cell = tmp_path / "results.jsonl", Cell("net", "row", 0, {})
+    ours, theirs = Journal(path), Journal(path)
+    theirs.add(record(cell, accuracy=0.5))
+    assert cell.key not in ours
+    ours.reload()
+    assert cell.key in ours
+
+
+@pytest.mark.parametrize("line", ["[]", "{}", "no json", '{"key": "a"}'])
+def test_a_journal_of_something_else_is_refused_with_its_line(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_text(line + "\n")
+    with pytest.raises(BenchError, match="line 1"):
+        Journal(path)
+
+
+def test_a_cells_key_tells_facts_apart_and_not_titles() -> None:
+    cell = Cell("net", "row", 0, {"rate": 2.0, "scheme": "dense"})
+    assert cell.key == Cell("net", "other title", 0, {"scheme": "dense", "rate": 2.0}).key
+    assert cell.key != Cell("net", "row", 1, cell.facts).key
+    assert cell.key != Cell("net", "row", 0, {**cell.facts, "rate": 3.0}).key
+    with pytest.raises(BenchError, match="'odd'"):
+        _ = Cell("net", "row", 0, {"odd": [1]}).key  # type: ignore[dict-item]
+
+
+def test_means_and_paired_differences() -> None:
+    dense, pruned = {0: 0.90, 1: 0.92, 2: 0.94}, {0: 0.91, 1: 0.93, 2: 0.95}
+    mean = mean_of(dense)
+    assert mean is not None
+    assert mean.value == pytest.approx(0.92)
+    assert mean.error == pytest.approx(0.02 / math.sqrt(3))
+    difference = paired_difference(pruned, dense)
+    assert difference is not None
+    assert difference.value == pytest.approx(0.01)
+    assert difference.error == pytest.approx(0, abs=1e-12)
+    lone = paired_difference({0: 0.95}, dense)
+    assert lone is not None
+    assert (lone.count, lone.value) == (3, pytest.approx(0.03))
+    assert mean_of({}) is None
+    assert mean_of({0: 1.0}).error is None  # type: ignore[union-attr]
+
+
+def _told(tmp_path: Path, start: float, rows: dict[str, tuple[float, ...]]) -> list[str]:
+    cells = [Cell("net", DENSE_START, 0, {"row": DENSE_START})]
+    journal = Journal(tmp_path / f"{start}.jsonl")
+    journal.add(record(cells[0], accuracy=start, least=0.905))
+    for row, accuracies in rows.items():
+        for seed, accuracy in enumerate(accuracies):
+            cells.append(Cell("net", row, seed, {"row": row}))
+            journal.add(record(cells[-1], accuracy=accuracy))
+    table = AccuracyTable(
+        name="made up",
+        title="Made up",
+        columns=(percent("test %", "accuracy", is_paired=True),),
+        cells=lambda _: cells,
+        run=lambda *_: {},
+        baseline=DENSE,
+    )
+    (section,) = sections(table, cells, journal)
+    return [*start_notes(section), *claim_notes(section, {"8x": "no loss"})]
+
+
+def test_an_under_trained_start_claims_nothing(tmp_path: Path) -> None:
+    rows = {DENSE: (0.91, 0.91, 0.91), "8x": (0.92, 0.921, 0.922)}
+    notes = _told(tmp_path, 0.90, rows)
+    assert len(notes) == 1
+    assert notes[0].startswith("**Under-trained.**")
+    notes = _told(tmp_path, 0.91, rows)
+    assert "a gain, +1.10" in notes[1]
+    loss = _told(tmp_path, 0.92, {DENSE: (0.91, 0.91, 0.91), "8x": (0.90, 0.901, 0.902)})
+    assert "a loss, -0.90" in loss[1]
+    chance = _told(tmp_path, 0.93, {DENSE: (0.91, 0.91, 0.91), "8x": (0.90, 0.91, 0.922)})
+    assert "cannot" not in chance[1]
+    assert "no difference that can be told from chance" in chance[1]
+
+
+def test_main_kernel_and_layers_of_a_row() -> None:
+    resnet, mobile = build_model("resnet8"), build_model("mobilenet_v2", width=0.25)
+    assert pruned_kernel(resnet) == (3, 3)
+    assert pruned_kernel(mobile) == (1, 1)
+    names = [name for name, _ in candidate_of(resnet, LayerChoice("pattern", 2.25)).choices]
+    assert "conv1" not in names
+    assert len(names) == 6
+    mobile_names = dict(candidate_of(mobile, LayerChoice("block_punched", 2)).choices)
+    assert "features.1.conv.0.0" not in mobile_names  # depthwise
+    assert "features.1.conv.1" in mobile_names
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_profiles_name_nets_of_the_zoo(profile: str) -> None:
+    for net, plan in PROFILES[profile].nets.items():
+        assert build_model(net, input_shape=(3, 32, 32), classes=10).name == net
+        assert plan.least is None or 0.5 < plan.least < 1
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_cells_are_well_formed(place: Workplace, name: str) -> None:
+    cells = list(TABLES[name].cells(place))
+    assert cells
+    keys = [cell.key for cell in cells]
+    assert len(set(keys)) == len(keys)
+    titles = [(cell.net, cell.row, cell.seed, "latency of" in cell.facts) for cell in cells]
+    assert len(set(titles)) == len(titles)
+
+
+def test_every_scheme_of_a_pruning_table_is_legal(place: Workplace) -> None:
+    from backend.bench.accuracy.plan import pattern_sets
+    from backend.bench.accuracy.pruning_row import PruningRow
+    from backend.sparsity.prune import pruned_layers
+
+    start = known_start(place, "resnet8")
+    assert start is not None
+    sets = pattern_sets(place, "resnet8", start.graph)
+    for name in ("cifar", "library", "recipe"):
+        for cell in TABLES[name].cells(place):
+            if isinstance(cell.work, PruningRow) and cell.work.choice is not None:
+                candidate = candidate_of(start.graph, cell.work.choice)
+                assert len(list(pruned_layers(start.graph, candidate, sets))) == 6
+
+
+def test_tables_share_cells(place: Workplace) -> None:
+    cifar = {cell.key for cell in TABLES["cifar"].cells(place)}
+    library = {cell.key for cell in TABLES["library"].cells(place)}
+    assert cifar & library
+
+
+def test_rows_run_once_and_a_cut_one_goes_on(place: Workplace, tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "results.jsonl")
+    table = (TABLES["cifar"],)
+    wanted = chosen_cells("pattern 2.25x", "0")
+    place.is_stopped = True
+    assert run_tables(table, place, journal, wanted) == 2
+    assert not journal.records
+    place.is_stopped = False
+    assert run_tables(table, place, journal, wanted) == 0
+    row, timed = journal.records.values()
+    assert row["values"]["pruned_rate"] == pytest.approx(2.25, rel=0.01)
+    assert 0 < row["values"]["accuracy"] < 1
+    assert timed["values"]["speedup"] > 0
+    before = (tmp_path / "results.jsonl").read_bytes()
+    assert run_tables(table, place, journal, wanted) == 0
+    assert (tmp_path / "results.jsonl").read_bytes() == before
+    assert [line.split()[0] for line in list_cells(table, place, journal, wanted)] == ["done"] * 2
+    assert run_tables(table, place, journal, chosen_cells("resnet8, dense", "0,1")) == 0
+    found = sections(table[0], table[0].cells(place), journal)
+    text = table_markdown(table[0], found)
+    assert "**Under-trained.**" in text
+    assert "| pattern 2.25x, per kernel (2 of 3 cells) |" in text
+    lines = table_json(table[0], found)["sections"][0]["lines"]
+    assert [line["row"] for line in lines] == [DENSE_START, DENSE, "pattern 2.25x, per kernel"]
+    assert "accuracy_difference" in lines[2]["means"]
+
+
+def test_a_stopped_cell_is_left_and_said(place: Workplace, tmp_path: Path) -> None:
+    def stop(*_: object) -> dict[str, float]:
+        msg = "training was stopped after 3 of 9 steps"
+        raise StoppedError(msg)
+
+    said: list[str] = []
+    cell = Cell("net", "row", 0, {})
+    table = AccuracyTable(name="t", title="T", columns=(), cells=lambda _: [cell], run=stop)
+    other = Workplace(place.settings, tmp_path / "cells", place.profile, say=said.append)
+    journal = Journal(tmp_path / "results.jsonl")
+    assert run_tables((table,), other, journal, chosen_cells(None, None)) == 1
+    assert "stopped after 3 of 9 steps; the same command goes on there" in said[-1]
+    with other.claimed(cell.key) as mine:
+        assert mine
+        with other.claimed(cell.key) as again:
+            assert not again
+
+
+def test_the_command_lists_refuses_and_writes(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PUNCHCARD_HOME", str(tmp_path / "home"))
+    words = ["bench", "accuracy", "--profile", "tiny", "--data", str(small)]
+    assert main([*words, "--table", "all", "--dry-run"]) == 0
+    assert "open" in capsys.readouterr().out
+    assert main([*words, "--table", "cifar", "--json", "-", "--markdown"]) == 0
+    assert json.loads(capsys.readouterr().out)["tables"][0]["name"] == "cifar"
+    assert main([*words, "--table", "nothing"]) == 1
+    assert "no accuracy table 'nothing'" in capsys.readouterr().err
+    assert main(["bench", "accuracy", "--table", "cifar"]) == 1
+    assert "--data" in capsys.readouterr().err
+    assert main([*words, "--seeds", "x"]) == 1
+    assert "--seeds" in capsys.readouterr().err
+    assert main([*words[:-2], "--profile", "huge", "--dry-run", "--data", str(small)]) == 1
+    assert "no profile 'huge'" in capsys.readouterr().err
+
+
+def test_names_of_tables() -> None:
+    assert named_tables("all") == tuple(TABLES.values())
+    assert [table.name for table in named_tables("library, cifar")] == ["library", "cifar"]
