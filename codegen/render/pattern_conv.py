@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from codegen.kernels.microkernel import Microkernel
+from codegen.kernels.pattern_loads import window_taps
 from codegen.kernels.pattern_set import SIDE, masks_of
 from codegen.render.filter_block import (
     at,
@@ -29,7 +30,7 @@ def render_pattern_conv(kernel: Microkernel) -> list[str]:
 
 
 def _window(kernel: Microkernel, masks: tuple[int, ...], width: int) -> list[str]:
-    used = sorted({tap for mask in masks for tap in taps_of(mask)})
+    used = window_taps(masks)
     lines = [
         "/* What a channel gives to a tile: the inputs of every tap, for all filters. */",
         f"typedef struct {{ vector tap[{SIDE * SIDE}][{width}]; }} window_{width};",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from codegen.kernels.microkernel import Microkernel
+from codegen.kernels.pattern_loads import window_columns
 from codegen.kernels.pattern_set import SIDE, masks_of
 from codegen.render.entry import entry_lines
 from codegen.render.filter_block import begin_lines, block_limit
@@ -20,7 +21,7 @@ def render_pattern_rows(kernel: Microkernel) -> list[str]:
 
 
 def _window(masks: tuple[int, ...], rows: int) -> list[str]:
-    columns = sorted({tap % SIDE for mask in masks for tap in taps_of(mask)})
+    columns = window_columns(masks)
     lines = [
         f"/* What a channel gives to {rows} rows of outputs: {rows + SIDE - 1} rows of inputs, "
         "each shifted",
