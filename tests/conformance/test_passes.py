@@ -11,6 +11,7 @@ from backend.models.graph_module import GraphModule
 from backend.models.zoo import MODELS, build_model
 from codegen.ir import Graph, GraphBuilder, Weight, verify_graph
 from codegen.ir.passes import INFERENCE_PASSES, Pass, optimize
+from codegen.ir.passes.remove_dead_channels import remove_dead_channels
 
 torch.set_num_threads(1)
 
@@ -239,7 +240,47 @@ def constants() -> Graph:
     return b.build(b.add("clip", b.add("add", y, infinite, name="s"), name="o", low=-9.0, high=9.0))
 
 
+def dead_channels() -> Graph:
+    """Unread channels before sums, gates, joins, depthwise layers and reshapes; some that stay."""
+    b = GraphBuilder("dead channels", seed=9)
+    random = np.random.default_rng(10)
+    x = b.input((1, 3, 6, 6))
+    y = b.batch_norm(b.conv(x, 8, 3, name="c1", bias=True), name="bn1")
+    y = b.add("relu", y, name="r1")
+    z = b.batch_norm(b.conv(y, 8, 3, name="c2"), name="bn2")
+    y = b.add("add", y, z, name="sum")
+    y = b.add("mul", y, b.constant(random.uniform(0.5, 2, (8, 1, 1)), name="k"), name="scaled")
+    gate = b.conv(b.add("global_average_pool", y, name="pool"), 8, 1, name="gate", bias=True)
+    y = b.add("mul", y, b.add("sigmoid", gate, name="open"), name="gated")
+    expand = b.conv(y, 10, 1, name="expand")
+    wide = b.add("relu6", b.batch_norm(expand, name="bn3"), name="r3")
+    wide = b.conv(wide, 10, 3, name="depthwise", groups=10, bias=True)
+    y = b.add("concat", b.conv(wide, 4, 1, name="project"), y, name="joined")
+    y = b.add("max_pool", y, name="down", kernel=(2, 2), stride=(2, 2))
+    kept = b.conv(b.conv(y, 6, 1, name="shown"), 6, 1, name="grouped", groups=2)
+    fields = {"scales": (1.0, 1.0, 2.0, 2.0), "mode": "nearest"}
+    up = b.add("resize", b.conv(y, 6, 1, name="c5"), name="up", shape=(1, 6, 6, 6), **fields)
+    y = b.conv(b.add("reshape", up, name="turn", shape=(1, 6, 4, 9)), 5, 3, name="c6")
+    y = b.add("flatten", y, name="flat")
+    y = b.linear(b.add("relu", b.linear(y, 7, name="fc1"), name="r7"), 4, name="fc2")
+    graph = randomised(b.build(y, kept, "shown"))
+    unread = {
+        # what is read nowhere: 2 and 5 of the sum, 1 and 4 of the expansion, ...
+        "c2": (2, 5), "gate": (2, 5), "expand": (2, 5), "project": (1, 4), "c5": (0, 6, 9),
+        "shown": (0, 6, 9), "c6": (3,), "fc2": (0, 1, 2, 3, 4, 5, 6),
+    }  # fmt: skip
+    changed = {}
+    for name, channels in unread.items():
+        values = graph.weights[f"{name}.weight"].values.copy()
+        values[:, channels] = 0
+        changed[f"{name}.weight"] = Weight(values, values != 0)
+    last = graph.weights["fc1.weight"].values.copy()
+    last[:, 2 * 36 : 3 * 36] = 0
+    return graph.with_weights(changed | {"fc1.weight": Weight(last)})
+
+
 CASES = (
+    Case("dead_channels", dead_channels),
     Case("residuals", residuals),
     Case("batch_norms", batch_norms),
     Case("identities", identities),
@@ -355,3 +396,48 @@ def test_a_residual_is_made_before_the_convolution_that_adds_it() -> None:
     assert order.index("late") < order.index("early")
     assert after.by_name["third"].inputs == (after.by_name["third"].inputs[0], "early")
     assert after.by_name["third"].text("activation") == "leaky_relu"
+
+
+def test_channels_that_nothing_reads_are_taken_away() -> None:
+    before = dead_channels()
+    after = remove_dead_channels(before)
+    shapes = {key: weight.values.shape for key, weight in after.weights.items()}
+    assert shapes["c1.weight"] == (6, 3, 3, 3)
+    assert shapes["c2.weight"] == (6, 6, 3, 3)
+    assert shapes["bn1.running_var"] == shapes["bn2.running_var"] == (6,)
+    assert shapes["k"] == (6, 1, 1)
+    assert shapes["gate.weight"] == (6, 6, 1, 1)
+    assert shapes["expand.weight"] == (8, 6, 1, 1)
+    assert shapes["depthwise.weight"] == (8, 1, 3, 3)
+    assert after.by_name["depthwise"].integer("groups") == 8
+    # 0 of the projection goes, 6 and 9 of the join are 2 and 5 of the sum
+    assert shapes["project.weight"] == (3, 8, 1, 1)
+    assert shapes["shown.weight"] == (6, 9, 1, 1), "an output keeps its channels"
+    assert after.by_name["turn"].type.shape == (1, 5, 4, 9)
+    assert shapes["fc1.weight"] == (1, 4 * 36), "one channel stays where all are unread"
+    assert after.weights["expand.weight"].mask is not None
+
+
+def test_two_readers_must_both_leave_a_channel_alone() -> None:
+    b = GraphBuilder("readers")
+    y = b.conv(b.input((1, 2, 4, 4)), 4, 1, name="made")
+    graph = b.build(b.conv(y, 2, 1, name="left"), b.conv(y, 2, 1, name="right"))
+    left, right = (graph.weights[f"{name}.weight"].values.copy() for name in ("left", "right"))
+    left[:, 0] = right[:, 1] = left[:, 3] = right[:, 3] = 0
+    graph = graph.with_weights({"left.weight": Weight(left), "right.weight": Weight(right)})
+    after = remove_dead_channels(graph)
+    assert after.weights["made.weight"].values.shape == (3, 2, 1, 1)
+    assert_same_numbers(graph, after)
+
+
+def test_a_filter_that_nobody_reads_reads_nothing_itself() -> None:
+    """The last layer ignores a channel: what only that channel's filter reads goes as well."""
+    b = GraphBuilder("chain")
+    y = b.conv(b.input((1, 3, 4, 4)), 5, 1, name="first")
+    graph = b.build(b.conv(b.conv(y, 4, 1, name="second"), 2, 1, name="third"))
+    second, third = (graph.weights[f"{n}.weight"].values.copy() for n in ("second", "third"))
+    second[:3, 4] = third[:, 3] = 0
+    graph = graph.with_weights({"second.weight": Weight(second), "third.weight": Weight(third)})
+    after = remove_dead_channels(graph)
+    assert after.weights["first.weight"].values.shape == (4, 3, 1, 1)
+    assert_same_numbers(graph, after)

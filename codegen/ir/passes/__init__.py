@@ -14,6 +14,7 @@ from codegen.ir.passes.fuse_add import fuse_add
 from codegen.ir.passes.fuse_gelu import fuse_gelu
 from codegen.ir.passes.fuse_hard_gate import fuse_hard_gate
 from codegen.ir.passes.lift_pointwise import lift_pointwise
+from codegen.ir.passes.remove_dead_channels import remove_dead_channels
 from codegen.ir.passes.remove_identities import remove_identities
 from codegen.ir.passes.split_conv_transpose import split_conv_transpose
 from codegen.ir.verify import verify_graph
@@ -25,6 +26,7 @@ Pass = Callable[[Graph], Graph]
 INFERENCE_PASSES: tuple[Pass, ...] = (
     remove_identities,
     fold_constants,
+    remove_dead_channels,
     lift_pointwise,
     fold_padding,
     fold_scale,
