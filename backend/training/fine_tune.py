@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil
 
-import torch
-from torch import Tensor
-
-from backend.data.batches import flip, normalise, shuffled_batches
-from backend.data.errors import DataError
 from backend.data.image_data import ImageData
 from backend.data.splits import Indices
-from backend.models.graph_module import GraphModule
-from backend.training.errors import StoppedError, TrainingError
-from backend.training.evaluate import preprocessing_of
-from backend.training.optimiser import learning_rate, make_optimiser, set_learning_rate
-from backend.training.precision import autocast
-from backend.training.teacher import TeacherScores, distillation_loss, teacher_scores
+from backend.training.classifier import train_classifier
+from backend.training.history import Progress
+from backend.training.recipe import Distillation, Recipe
+from backend.training.teacher import TeacherScores
 from codegen.ir.graph import Graph
-
-Progress = Callable[[int, int], None]
 
 
 def fine_tune(
@@ -35,7 +25,7 @@ def fine_tune(
     teacher: Graph | TeacherScores | None = None,
     mirror: bool = True,
     weight_decay: float = 1e-4,
-    on_progress: Progress | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Graph:
     """Train a graph on some training images; masked weights stay zero.
@@ -62,63 +52,27 @@ def fine_tune(
         TrainingError: the loss is no longer finite; the message names the layer.
         DataError: there are no images, or they do not fit the model.
     """
-    if epochs < 1:
-        return graph
-    if not len(indices):
-        msg = "there are no images to fine-tune on"
-        raise DataError(msg)
-    preprocessing = preprocessing_of(graph)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    module = GraphModule(graph, channels_last=True).to(device)
-    module.train()
-    generator = torch.Generator().manual_seed(seed)
-    torch.manual_seed(seed)  # dropout
-    images = torch.from_numpy(data.train_images[indices]).to(device)
-    labels = torch.from_numpy(data.train_labels[indices]).to(device)
-    if isinstance(teacher, Graph):
-        teacher = teacher_scores(teacher, data.train_images[indices])
-    optimiser = make_optimiser(module, weight_decay=weight_decay)
-    steps, step = epochs * ceil(len(images) / batch), 0
-    for _ in range(epochs):
-        for part in shuffled_batches(len(images), batch, generator):
-            if should_stop is not None and should_stop():
-                msg = f"fine-tuning was stopped after {step} of {steps} steps"
-                raise StoppedError(msg)
-            index = part.to(device)
-            flipped = torch.rand(len(part), generator=generator).lt(0.5 if mirror else 0.0)
-            x = normalise(flip(images[index], flipped), preprocessing)
-            wanted = None if teacher is None else teacher.take(part, flipped).to(device)
-            set_learning_rate(optimiser, learning_rate(step, steps, lr))
-            _train_step(module, optimiser, x, labels[index], wanted)
-            step += 1
-            if on_progress is not None:
-                on_progress(step, steps)
-    return module.to_graph()
+    recipe = Recipe(
+        epochs=epochs,
+        batch=batch,
+        learning_rate=lr,
+        weight_decay=weight_decay,
+        flip=mirror,
+        seed=seed,
+        distillation=None if teacher is None else Distillation(),
+    )
 
+    def say_step(at: Progress) -> None:
+        if on_progress is not None and at.ended is None:
+            on_progress(at.step, at.steps)
 
-def _train_step(
-    module: GraphModule,
-    optimiser: torch.optim.Optimizer,
-    x: Tensor,
-    labels: Tensor,
-    teacher: Tensor | None,
-) -> None:
-    with autocast(x.device):
-        scores = module(x)
-    loss = distillation_loss(scores.float(), labels, teacher)
-    if not bool(torch.isfinite(loss)):
-        raise TrainingError(_broken_layer(module, x))
-    optimiser.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    optimiser.step()
-    module.apply_masks()
-
-
-@torch.no_grad()
-def _broken_layer(module: GraphModule, x: Tensor) -> str:
-    """A sentence that names the first layer whose values are not finite."""
-    names = [node.name for node in module.graph.nodes]
-    values = module.forward_values(x, names=names)
-    broken = next((name for name in names if not bool(values[name].isfinite().all())), None)
-    where = f"at layer {broken!r}" if broken is not None else "in the loss"
-    return f"training broke down: values are no longer finite {where}; take a lower learning rate"
+    trained = train_classifier(
+        graph,
+        data,
+        indices,
+        recipe,
+        teacher=teacher,
+        on_progress=say_step,
+        should_stop=should_stop,
+    )
+    return trained.graph

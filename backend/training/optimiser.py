@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from backend.training.errors import TrainingError
 
 
 def make_optimiser(module: nn.Module, *, weight_decay: float) -> torch.optim.SGD:
     """SGD with Nesterov momentum 0.9; only weights of two axes or more decay.
 
     The learning rate is set before every step by `learning_rate`.
+
+    Raises:
+        TrainingError: the net has no weights.
     """
     trained = [p for p in module.parameters() if p.requires_grad]
     groups = [
@@ -19,6 +25,9 @@ def make_optimiser(module: nn.Module, *, weight_decay: float) -> torch.optim.SGD
         {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
+    if not groups:
+        msg = "the model has no weights that could be trained"
+        raise TrainingError(msg)
     return torch.optim.SGD(groups, lr=0.0, momentum=0.9, nesterov=True)
 
 
@@ -35,3 +44,23 @@ def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
     """Set the rate of every parameter group."""
     for group in optimiser.param_groups:
         group["lr"] = rate
+
+
+def momentum(module: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The momentum of every parameter by its name; none before the first step."""
+    found = {}
+    for name, parameter in module.named_parameters():
+        buffer = optimiser.state.get(parameter, {}).get("momentum_buffer")
+        if buffer is not None:
+            found[name] = buffer
+    return found
+
+
+def restore_momentum(
+    module: nn.Module, optimiser: torch.optim.Optimizer, stored: Mapping[str, Tensor]
+) -> None:
+    """Put back what `momentum` gave, in each parameter's own memory format and device."""
+    for name, parameter in module.named_parameters():
+        if name in stored:
+            buffer = torch.empty_like(parameter, requires_grad=False).copy_(stored[name])
+            optimiser.state[parameter]["momentum_buffer"] = buffer

@@ -26,15 +26,16 @@ def save_graph(graph: Graph, path: Path, *, half: bool = False) -> None:
     Args:
         graph: what to write.
         path: the file.
-        half: store weights as float16, rounded; they are read back as float32. Their digest is
-            then another one than the graph's.
+        half: store weights of two axes or more as fp16, which halves the file and rounds them
+            (relative error up to 2^-11); `load_graph` makes fp32 of them again. Biases and
+            batch-norm statistics, which are small and reach further, stay fp32.
 
     Raises:
-        GraphError: `half`, and a weight is too large for float16.
+        GraphError: a weight is too large for fp16.
     """
     arrays: dict[str, np.ndarray] = {}
     for key, weight in graph.weights.items():
-        arrays[_stored_name(key)] = _rounded(key, weight) if half else weight.values
+        arrays[_stored_name(key)] = _halved(key, weight) if half else weight.values
         if weight.mask is not None:
             arrays[_MASK + key] = weight.mask
     data = save(arrays, metadata={"graph": print_graph(graph)})
@@ -66,17 +67,24 @@ def load_graph(path: Path) -> Graph:
     for stored, values in arrays.items():
         if not stored.startswith(_MASK):
             key = stored.removeprefix(_WEIGHT)
-            weights[key] = Weight(values, arrays.get(_MASK + key))
+            mask = arrays.get(_MASK + key)
+            if mask is not None and mask.shape != values.shape:
+                msg = f"{path.name}: the mask of {key!r} has shape {mask.shape}, not {values.shape}"
+                raise GraphError(msg)
+            weights[key] = Weight(values, mask)
     graph = parse_graph(text, weights)
     verify_graph(graph)
     return graph
 
 
-def _rounded(key: str, weight: Weight) -> np.ndarray:
-    if weight.values.size and float(np.abs(weight.values).max()) > np.finfo(np.float16).max:
-        msg = f"weight {key!r} is too large for float16: store it in full"
+def _halved(key: str, weight: Weight) -> np.ndarray:
+    values = weight.values
+    if values.ndim < 2:
+        return values
+    if np.abs(values).max(initial=0.0) > np.finfo(np.float16).max:
+        msg = f"weight {key!r} is too large for fp16: store the graph as fp32"
         raise GraphError(msg)
-    return weight.values.astype(np.float16)
+    return values.astype(np.float16)
 
 
 def _stored_name(key: str) -> str:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from backend.bench.accuracy.digest import digest_of
 from backend.bench.accuracy.workplace import Workplace
 from backend.models.zoo import WEIGHTS_FOLDER
+from backend.training.presets import FROM_SCRATCH
+from backend.training.recipe import Recipe
 from codegen.ir.graph import Graph
 from codegen.ir.storage import load_graph, save_graph
-
-if TYPE_CHECKING:
-    from backend.training.train_base import Recipe
 
 SHIPPED = "cifar10"
 """Shipped starts are `assets/weights/NET-cifar10.safetensors`; JSON beside them names the data."""
@@ -44,21 +42,20 @@ def known_start(place: Workplace, net: str) -> Start | None:
 
 def start_digest(place: Workplace, net: str) -> str:
     """Digest of the recipe and data that a start of one's own comes from."""
-    return digest_of({"recipe": asdict(start_recipe(place, net)), "data": place.data.digest})
+    recipe = {"model": net, **asdict(start_recipe(place, net))}
+    return digest_of({"recipe": recipe, "data": place.data.digest})
 
 
 def start_recipe(place: Workplace, net: str) -> Recipe:
-    """The recipe of `backend.training.train_base` that makes a start."""
-    from backend.training.train_base import Recipe
-
-    return Recipe(model=net, epochs=place.profile.nets[net].start_epochs, shift=4)
+    """How a start is trained."""
+    return replace(FROM_SCRATCH, epochs=place.profile.nets[net].start_epochs, shift=4)
 
 
 def train_start(place: Workplace, net: str) -> Start:
     """Train a start and keep it, rounded to float16 as shipped ones are."""
-    from backend.training.train_base import train_here
+    from backend.training.train_base import train_base
 
-    graph = train_here(start_recipe(place, net), place.data)
+    graph, _ = train_base(net, start_recipe(place, net), place.data)
     save_graph(graph, _own_path(place, net), half=True)
     start = known_start(place, net)
     assert start is not None, net

@@ -10,11 +10,13 @@ from backend.data.errors import DataError
 from backend.data.image_data import ImageData
 from backend.sparsity.candidate import Candidate, LayerChoice
 from backend.sparsity.prune import prune_graph
+from backend.training.distillation import distillation_loss
 from backend.training.errors import StoppedError, TrainingError
 from backend.training.evaluate import evaluate, predict
 from backend.training.fine_tune import fine_tune
 from backend.training.optimiser import learning_rate
-from backend.training.teacher import HARD_WEIGHT, distillation_loss, teacher_scores
+from backend.training.recipe import Distillation
+from backend.training.teacher import teacher_scores
 from codegen.ir.weight import Weight
 from tests.fixtures.image_sets import bars, small_net
 
@@ -116,9 +118,8 @@ def test_distillation_is_least_where_teacher_and_labels_agree() -> None:
     same = distillation_loss(teacher.clone(), labels, teacher)
     other = distillation_loss(torch.tensor([[0.0, 4.0, 0.0]]), labels, teacher)
     assert same < other
-    plain = distillation_loss(teacher, labels, None)
-    assert plain == torch.nn.functional.cross_entropy(teacher, labels)
-    assert same == pytest.approx(HARD_WEIGHT * float(plain), rel=1e-4)
+    plain = torch.nn.functional.cross_entropy(teacher, labels)
+    assert same == pytest.approx(Distillation().hard_weight * float(plain), rel=1e-4)
 
 
 def test_rate_warms_up_and_falls_to_nothing() -> None:

@@ -83,13 +83,40 @@ def test_the_text_shows_a_line_a_node() -> None:
     ]  # fmt: skip
 
 
-def test_half_precision_rounds_weights_and_refuses_what_does_not_fit(tmp_path: Path) -> None:
-    values = np.linspace(-3, 3, 8, dtype=np.float32).reshape(4, 2, 1, 1)
-    made = graph().with_weights({"w": Weight(values)})
+def test_half_weights_come_back_as_fp32_within_fp16(tmp_path: Path) -> None:
+    b = GraphBuilder("net")
+    x = b.batch_norm(b.conv(b.input((1, 16, 9, 9)), 64, 3, bias=True, name="c"), name="n")
+    made = b.build(b.add("relu", x, name="r"))
+    key = "c.weight"
+    values = made.weights[key].values
+    mask = np.abs(values) > np.median(np.abs(values))
+    made = made.with_weights({key: Weight(values, mask)})
+    save_graph(made, tmp_path / "whole.safetensors")
+    save_graph(made, tmp_path / "half.safetensors", half=True)
+    read = load_graph(tmp_path / "half.safetensors")
+    weight = read.weights[key]
+    assert weight.values.dtype == np.float32
+    assert weight.mask is not None and np.array_equal(weight.mask, mask)
+    assert np.array_equal(weight.values, made.weights[key].values.astype(np.float16))
+    for other in made.weights.keys() - {key}:
+        assert np.array_equal(read.weights[other].values, made.weights[other].values), other
+    saved = (tmp_path / "whole.safetensors").stat().st_size
+    saved -= (tmp_path / "half.safetensors").stat().st_size
+    assert abs(saved - 2 * values.size) < 64  # the header is padded
+    save_graph(read, tmp_path / "again.safetensors", half=True)
+    assert load_graph(tmp_path / "again.safetensors") == read
+
+
+def test_a_weight_too_large_for_half_is_refused_and_nothing_written(tmp_path: Path) -> None:
+    made = graph().with_weights({"w": Weight(np.full((4, 2, 1, 1), 70000.0))})
+    with pytest.raises(GraphError, match="'w' is too large for fp16"):
+        save_graph(made, tmp_path / "g.safetensors", half=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_mask_of_another_shape_is_refused_by_its_name(tmp_path: Path) -> None:
+    arrays = {"w": np.ones((4, 2, 1, 1), np.float32), "mask::w": np.ones((4, 2), bool)}
     path = tmp_path / "g.safetensors"
-    save_graph(made, path, half=True)
-    read = load_graph(path).weights["w"].values
-    assert np.array_equal(read, values.astype(np.float16).astype(np.float32))
-    with pytest.raises(GraphError, match="'w' is too large"):
-        save_graph(made.with_weights({"w": Weight(values * 1e5)}), path, half=True)
-    assert np.array_equal(load_graph(path).weights["w"].values, read)
+    save_file(arrays, path, metadata={"graph": print_graph(graph())})
+    with pytest.raises(GraphError, match=r"mask of 'w' has shape \(4, 2\), not \(4, 2, 1, 1\)"):
+        load_graph(path)
