@@ -19,6 +19,7 @@ COMMAND_GROUPS = (
     "import_model",
     "compile",
     "run",
+    "replace",
     "prune",
     "search",
     "demo",

@@ -13,13 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from backend.jobs.clock import now_s
 from backend.jobs.context import JobContext
 from backend.jobs.errors import CancelledError
-from backend.models.zoo import MODELS
+from backend.jobs.kept_model import free_name
 from backend.services.model_report import report_of, to_json
 from backend.storage.artifacts import ArtifactStore
 from backend.storage.tables import UploadedModel
@@ -50,7 +47,7 @@ def import_model(context: JobContext) -> Mapping[str, Any]:
         graph_digest = store.put((folder / "graph.safetensors").read_bytes())
         original_digest = store.put(upload.read_bytes())
     with context.write() as session:
-        name = _free_name(session, name, original_digest)
+        name = free_name(session, name, original_digest)
         session.merge(
             UploadedModel(
                 name=name,
@@ -114,13 +111,3 @@ def _run_child(context: JobContext, upload: Path, folder: Path, name: str) -> No
     refused = json.loads(answer.read_text(encoding="utf-8"))["refused"]
     if refused is not None:
         raise ImportRefusedError(str(refused))
-
-
-def _free_name(session: Session, wished: str, original: str) -> str:
-    """The wished name, or one with a number where another model has it."""
-    query = select(UploadedModel.name, UploadedModel.original_artifact)
-    known = {name: digest for name, digest in session.execute(query)}
-    candidates = [wished, *(f"{wished}-{number}" for number in range(2, 10_000))]
-    return next(
-        name for name in candidates if name not in MODELS and known.get(name, original) == original
-    )

@@ -19,6 +19,7 @@ JOB_KINDS: Mapping[str, str] = {
     "probe": "backend.jobs.device_jobs:probe",
     "scan_host_key": "backend.jobs.device_jobs:scan_host_key",
     "import_model": "backend.jobs.import_model:import_model",
+    "replace_model": "backend.jobs.replace_model:replace_model",
 }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from backend.services.errors import PunchcardError
+from backend.services.replacements import ReplaceableRow
 from backend.services.views import (
     CandidateView,
     DataCard,
@@ -50,6 +51,20 @@ CONFIG: dict[str, Any] = {
         "filter_types": ["conv3x3"],
     },
     "training": {"images": 4000, "epochs": 1},
+}
+REPLACED: dict[str, Any] = {
+    "of": "resnet20",
+    "model": "resnet20-hard",
+    "rows": [
+        {"node": "features.0.silu", "before_ms": 0.4, "after_ms": 0.2, "share": 0.2, "gain": 0.1}
+    ],
+    "accuracy": {
+        "original": {"accuracy": 0.91, "loss": 0.3, "count": 10_000, "standard_error": 0.003},
+        "control": None,
+        "replaced": {"accuracy": 0.80, "loss": 0.6, "count": 10_000, "standard_error": 0.004},
+        "tuned": {"accuracy": 0.905, "loss": 0.31, "count": 10_000, "standard_error": 0.003},
+    },
+    "timing": {"before_ms": 2.0, "after_ms": 1.6, "speedup": 1.25, "is_unstable": False},
 }
 NATURAL = (
     (0, 1, 0, 1, 1, 1, 0, 0, 0),
@@ -346,6 +361,33 @@ class FakeStudio:
     def resume_search(self, search_id: str) -> None:
         self.calls.append(("resume_search", (search_id,)))
 
+    # replacements
+    def list_replaceable(self, model: str, data: str = "sample") -> tuple[ReplaceableRow, ...]:
+        if model == "vgg_small":
+            return ()
+        kinds = (
+            ("silu", "hard_swish", 0.1423, 0.0551),
+            ("sigmoid", "hard_sigmoid", 0.0692, 0.0476),
+        )
+        return tuple(
+            ReplaceableRow(
+                node=f"features.{number}.{op}",
+                op=op,
+                becomes=becomes,
+                reason="NPAS phase 1",
+                is_gate=op == "sigmoid",
+                elements=1000,
+                max_error=most,
+                rms_error=rms,
+            )
+            for number in range(3)
+            for op, becomes, most, rms in kinds
+        )
+
+    def start_replacement(self, model: str, data: str = "sample", **options: Any) -> str:
+        self.calls.append(("start_replacement", (model, options)))
+        return "job-gain" if options.get("measure_only") else "job-replace"
+
     # candidates
     def get_candidate(self, trial_id: str) -> CandidateView:
         if not trial_id.startswith(SEARCH_ID):
@@ -510,6 +552,8 @@ class FakeStudio:
             "job-import": {"model": "resnet8"},
             "job-scan": {"fingerprint": "SHA256:abc", "host": "pi.local", "port": 22},
             "job-rollback": {"release": "r-1"},
+            "job-replace": REPLACED,
+            "job-gain": {**REPLACED, "model": None},
         }
         return JobView(
             id=job_id,
@@ -553,6 +597,7 @@ MODULES = {
         "pause_search",
         "resume_search",
     ),
+    "replacements": ("list_replaceable", "start_replacement"),
     "candidates": ("get_candidate", "layer_mask"),
     "devices": ("list_devices", "scan_host", "add_device", "remove_device", "probe_device"),
     "deployments": ("start_deployment", "rollback_device", "list_deployments"),
