@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from backend.bench.accuracy.cell import Cell, Fact
 from backend.bench.accuracy.profile import Profile
 from backend.bench.accuracy.start import Start
 from backend.bench.accuracy.workplace import Workplace
 from backend.sparsity.candidate import LayerChoice
+from backend.training.recipe import Distillation, Recipe
 
 DENSE_START, DENSE = "dense start", "dense"
+HARD_WEIGHT, TEMPERATURE = 0.1, 4.0
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,27 @@ class PruningRow:
     rate: float = 0.0
 
 
+def extra_training(profile: Profile, row: PruningRow, seed: int) -> dict[str, Any]:
+    """The training that follows pruning: what it sets of a recipe. The dense start teaches."""
+    return {
+        "epochs": profile.epochs,
+        "batch": 64,
+        "learning_rate": row.rate or profile.rate,
+        "warm_up": 0.1,
+        "weight_decay": 1e-4,
+        "label_smoothing": 0.0,
+        "flip": True,
+        "shift": 4,
+        "seed": seed,
+    }
+
+
+def extra_recipe(profile: Profile, row: PruningRow, seed: int) -> Recipe:
+    """The same as a recipe."""
+    by = Distillation(hard_weight=HARD_WEIGHT, temperature=TEMPERATURE)
+    return Recipe(**extra_training(profile, row, seed), distillation=by)
+
+
 def row_cell(place: Workplace, net: str, start: Start, row: PruningRow, seed: int) -> Cell:
     """The cell of a row, a start and a seed."""
     profile: Profile = place.profile
@@ -43,11 +67,11 @@ def row_cell(place: Workplace, net: str, start: Start, row: PruningRow, seed: in
     if row.choice is not None:
         facts |= {"algorithm": row.algorithm, "repair_images": profile.repair_images}
     if row.is_trained:
+        facts |= extra_training(profile, row, seed)
         facts |= {
-            "epochs": profile.epochs,
             "images": profile.images,
-            "rate": row.rate or profile.rate,
-            "augmentation": "shift 4, flip",
-            "distillation": "start",
+            "teacher": "start",
+            "hard_weight": HARD_WEIGHT,
+            "temperature": TEMPERATURE,
         }
     return Cell(net, row.title, seed, facts, row)

@@ -9,7 +9,7 @@ import numpy as np
 
 from backend.bench.accuracy.cell import Cell
 from backend.bench.accuracy.plan import candidate_of, pattern_sets
-from backend.bench.accuracy.pruning_row import PruningRow
+from backend.bench.accuracy.pruning_row import PruningRow, extra_recipe
 from backend.bench.accuracy.start import Start
 from backend.bench.accuracy.workplace import Workplace
 from backend.data.splits import Indices, split_validation
@@ -17,8 +17,8 @@ from backend.sparsity.prune import prune_graph
 from backend.sparsity.repair import repair
 from backend.sparsity.report import achieved, overall_rate
 from backend.training.calibration import calibrate_on
+from backend.training.classifier import train_classifier
 from backend.training.evaluate import evaluate
-from backend.training.fine_tune import fine_tune
 from codegen.ir.graph import Graph
 from codegen.ir.storage import load_graph, save_graph
 
@@ -86,14 +86,17 @@ def _pruned(place: Workplace, cell: Cell, start: Start) -> tuple[Graph, dict[str
 
 
 def _trained(place: Workplace, cell: Cell, start: Start, graph: Graph) -> Graph:
-    row: PruningRow = cell.work
-    return fine_tune(
+    # a run that was cut under other code, whose repair ends elsewhere, is not gone on with
+    checkpoint = place.path(f"{cell.key}-{graph.digest[:8]}", ".part")
+    trained = train_classifier(
         graph,
         place.data,
         row_images(place, cell.seed),
-        epochs=place.profile.epochs,
-        lr=row.rate or place.profile.rate,
-        seed=cell.seed,
+        extra_recipe(place.profile, cell.work, cell.seed),
         teacher=start.graph,
+        checkpoint=checkpoint,
+        on_progress=place.say_epochs(cell.title),
         should_stop=place.should_stop,
     )
+    checkpoint.unlink(missing_ok=True)
+    return trained.graph

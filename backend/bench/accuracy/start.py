@@ -8,7 +8,9 @@ from pathlib import Path
 
 from backend.bench.accuracy.digest import digest_of
 from backend.bench.accuracy.workplace import Workplace
-from backend.models.zoo import WEIGHTS_FOLDER
+from backend.data.splits import split_validation
+from backend.models.zoo import WEIGHTS_FOLDER, build_model
+from backend.training.classifier import train_classifier
 from backend.training.presets import FROM_SCRATCH
 from backend.training.recipe import Recipe
 from codegen.ir.graph import Graph
@@ -42,21 +44,40 @@ def known_start(place: Workplace, net: str) -> Start | None:
 
 def start_digest(place: Workplace, net: str) -> str:
     """Digest of the recipe and data that a start of one's own comes from."""
-    recipe = {"model": net, **asdict(start_recipe(place, net))}
-    return digest_of({"recipe": recipe, "data": place.data.digest})
+    facts = {"net": net, "recipe": asdict(start_recipe(place, net)), "data": place.data.digest}
+    return digest_of(facts)
 
 
 def start_recipe(place: Workplace, net: str) -> Recipe:
-    """How a start is trained."""
+    """The recipe of `backend.training.train_base`, as long as the profile says."""
     return replace(FROM_SCRATCH, epochs=place.profile.nets[net].start_epochs, shift=4)
 
 
 def train_start(place: Workplace, net: str) -> Start:
-    """Train a start and keep it, rounded to float16 as shipped ones are."""
-    from backend.training.train_base import train_base
+    """Train a start and keep it, rounded to float16 as shipped ones are.
 
-    graph, _ = train_base(net, start_recipe(place, net), place.data)
-    save_graph(graph, _own_path(place, net), half=True)
+    Raises:
+        StoppedError: the workplace said so; the next call goes on there.
+    """
+    data, split = place.data, split_validation(place.data)
+    graph = build_model(
+        net,
+        input_shape=data.input_shape,
+        classes=len(data.classes),
+        preprocessing=data.preprocessing,
+    )
+    checkpoint = _own_path(place, net).with_suffix(".part")
+    trained = train_classifier(
+        replace(graph, classes=data.classes),
+        data,
+        split.train_indices,
+        start_recipe(place, net),
+        checkpoint=checkpoint,
+        on_progress=place.say_epochs(f"{net}, dense start"),
+        should_stop=place.should_stop,
+    )
+    save_graph(trained.graph, _own_path(place, net), half=True)
+    checkpoint.unlink(missing_ok=True)
     start = known_start(place, net)
     assert start is not None, net
     return start

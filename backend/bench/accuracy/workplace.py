@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from backend.bench.accuracy.profile import Profile
     from backend.data.image_data import ImageData
     from backend.storage.settings import Settings
+    from backend.training.history import Progress
 
 Made = TypeVar("Made")
 
@@ -63,6 +64,18 @@ class Workplace:
     def should_stop(self) -> bool:
         """Whether a cell in work has to end: the user said so, or the time is over."""
         return self.is_stopped or time.monotonic() > self.deadline
+
+    def say_epochs(self, title: str) -> Callable[[Progress], None]:
+        """Progress of a training run: a line at the end of each epoch."""
+
+        def say(at: Progress) -> None:
+            if at.ended is not None:
+                self.say(
+                    f"  {title}: epoch {at.epoch}/{at.epochs}, loss {at.loss:.3f}, "
+                    f"{at.images_per_s:.0f} images/s"
+                )
+
+        return say
 
     def remember(self, name: str, make: Callable[[], Made]) -> Made:
         """Make something once for all cells of this process."""
