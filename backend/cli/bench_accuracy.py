@@ -40,6 +40,10 @@ def bench_accuracy(
     again: Annotated[
         bool, typer.Option("--again", help="Run the chosen cells again though they are done.")
     ] = False,
+    weights: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the nets of the chosen finished rows there."),
+    ] = None,
     json_file: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write the tables; - is stdout.")
     ] = None,
@@ -55,7 +59,12 @@ def bench_accuracy(
     from backend.bench.accuracy.profile import profile_of
     from backend.bench.accuracy.registry import named_tables
     from backend.bench.accuracy.report import table_json, table_markdown
-    from backend.bench.accuracy.run_tables import chosen_cells, list_cells, run_tables
+    from backend.bench.accuracy.run_tables import (
+        chosen_cells,
+        finished_rows,
+        list_cells,
+        run_tables,
+    )
     from backend.bench.accuracy.section import sections
     from backend.bench.accuracy.workplace import Workplace
     from backend.bench.errors import BenchError
@@ -82,6 +91,11 @@ def bench_accuracy(
     left = 0
     if not markdown:
         left = run_tables(usable, place, journal, wanted, minutes=minutes, again=again)
+    if weights is not None:
+        from backend.bench.accuracy.shipped_net import ship_net
+
+        for cell in finished_rows(usable, place, journal, wanted):
+            say(f"wrote {ship_net(place, cell, journal.records[cell.key], weights)}")
     found = [(one, sections(one, one.cells(place), journal)) for one in usable]
     if json_file != "-":
         typer.echo("\n\n".join(table_markdown(*pair) for pair in found))

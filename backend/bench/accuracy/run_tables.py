@@ -11,6 +11,7 @@ from typing import Any
 from backend.bench.accuracy.cell import Cell
 from backend.bench.accuracy.journal import Journal
 from backend.bench.accuracy.provenance import provenance
+from backend.bench.accuracy.pruning_row import PruningRow
 from backend.bench.accuracy.table import AccuracyTable
 from backend.bench.accuracy.workplace import Workplace
 from backend.bench.errors import BenchError
@@ -47,6 +48,14 @@ def list_cells(
     for table, cell in _planned(tables, place, wanted):
         state = "done" if cell.key in journal else "open"
         yield f"{state} {cell.key} {table.name}: {cell.title}"
+
+
+def finished_rows(
+    tables: Sequence[AccuracyTable], place: Workplace, journal: Journal, wanted: Wanted
+) -> list[Cell]:
+    """The chosen cells that are done and left a net."""
+    planned = _planned(tables, place, wanted)
+    return [c for _, c in planned if c.key in journal and isinstance(c.work, PruningRow)]
 
 
 def run_tables(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,14 @@ from backend.bench.accuracy.pruning_notes import claim_notes, start_notes
 from backend.bench.accuracy.pruning_row import DENSE, DENSE_START
 from backend.bench.accuracy.registry import TABLES, named_tables
 from backend.bench.accuracy.report import table_json, table_markdown
-from backend.bench.accuracy.run_tables import chosen_cells, list_cells, run_tables
+from backend.bench.accuracy.run_tables import (
+    chosen_cells,
+    finished_rows,
+    list_cells,
+    run_tables,
+)
 from backend.bench.accuracy.section import sections
+from backend.bench.accuracy.shipped_net import ship_net
 from backend.bench.accuracy.start import known_start, train_start
 from backend.bench.accuracy.statistics import mean_of, paired_difference
 from backend.bench.accuracy.table import AccuracyTable, percent
@@ -30,6 +37,7 @@ from backend.models.zoo import build_model
 from backend.sparsity.candidate import LayerChoice
 from backend.storage.settings import Settings
 from backend.training.errors import StoppedError
+from codegen.ir.storage import load_graph
 
 IMAGES = 200
 
@@ -213,7 +221,10 @@ def test_tables_share_cells(place: Workplace) -> None:
     assert cifar & library
 
 
-def test_rows_run_once_and_a_cut_one_goes_on(place: Workplace, tmp_path: Path) -> None:
+def test_rows_run_once_and_a_cut_one_goes_on(
+    place: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUNCHCARD_TIMING_LOCK", str(tmp_path / "lock"))
     journal = Journal(tmp_path / "results.jsonl")
     table = (TABLES["cifar"],)
     wanted = chosen_cells("pattern 2.25x", "0")
@@ -238,6 +249,36 @@ def test_rows_run_once_and_a_cut_one_goes_on(place: Workplace, tmp_path: Path) -
     lines = table_json(table[0], found)["sections"][0]["lines"]
     assert [line["row"] for line in lines] == [DENSE_START, DENSE, "pattern 2.25x, per kernel"]
     assert "accuracy_difference" in lines[2]["means"]
+    (cell,) = finished_rows(table, place, journal, wanted)
+    shipped = ship_net(place, cell, journal.records[cell.key], tmp_path / "weights")
+    assert shipped.name == "resnet8-cifar10-pattern-2.25.safetensors"
+    told = json.loads(shipped.with_suffix(".json").read_text())
+    assert told["graph_digest"] == load_graph(shipped).digest
+    assert told["test"]["accuracy"] == pytest.approx(row["values"]["accuracy"], abs=0.02)
+
+
+def test_a_row_that_is_killed_goes_on_from_its_checkpoint(place: Workplace, tmp_path: Path) -> None:
+    """Stopped after some steps and taken up again, it ends as if nothing had happened."""
+    table, wanted = (TABLES["recipe"],), chosen_cells("rate 0.02", None)
+    whole = Journal(tmp_path / "whole.jsonl")
+    assert run_tables(table, place, whole, wanted) == 0
+    cut = Workplace(place.settings, tmp_path / "cells", place.profile, place.spec, say=place.say)
+    cut.remember("start resnet8", lambda: known_start(place, "resnet8"))
+    asked = iter(range(1000))
+    stopper = replace_stop(cut, lambda: next(asked) > 1)
+    journal = Journal(tmp_path / "cut.jsonl")
+    assert run_tables(table, stopper, journal, wanted) == 1
+    assert list((tmp_path / "cells").glob("*.part"))
+    stopper.should_stop = lambda: False  # type: ignore[method-assign]
+    assert run_tables(table, stopper, journal, wanted) == 0
+    ((one,), (other,)) = whole.records.values(), journal.records.values()
+    assert one["values"]["graph_digest"] == other["values"]["graph_digest"]
+    assert not list((tmp_path / "cells").glob("*.part"))
+
+
+def replace_stop(place: Workplace, stop: Callable[[], bool]) -> Workplace:
+    place.should_stop = stop  # type: ignore[method-assign]
+    return place
 
 
 def test_a_stopped_cell_is_left_and_said(place: Workplace, tmp_path: Path) -> None:
