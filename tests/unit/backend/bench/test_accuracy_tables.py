@@ -38,6 +38,7 @@ from backend.sparsity.candidate import LayerChoice
 from backend.storage.settings import Settings
 from backend.training.errors import StoppedError
 from codegen.ir.storage import load_graph
+from tests.fixtures.toolchain import toolchain_cache
 
 IMAGES = 200
 
@@ -63,6 +64,7 @@ def place(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     home = tmp_path_factory.mktemp("home")
     settings = Settings(home=home)
     settings.make_folders()
+    (settings.cache / "toolchain").symlink_to(toolchain_cache())
     made = Workplace(settings, home / "accuracy", PROFILES["tiny"], str(small), say=lambda _: None)
     train_start(made, "resnet8")
     return made
