@@ -67,7 +67,7 @@ def read_ncnn(parameters: Path, weights: Path, channels: int) -> tuple[NcnnLayer
     layers = []
     for kind, name, values in _lines(parameters):
         if kind not in _KINDS:
-            msg = f"{parameters.name}: the layer {name!r} is a {kind}; a chain of convolutions has none"
+            msg = f"{parameters.name}: the layer {name!r} is a {kind}, not a convolution"
             raise GraphError(msg)
         layer = _layer(kind, name, values, channels, reader, parameters.name)
         layers.append(layer)
@@ -81,7 +81,7 @@ def _lines(path: Path) -> list[tuple[str, str, Mapping[int, str]]]:
     if len(lines) < 3 or lines[0].strip() != _MAGIC:
         msg = f"{path.name} is not an ncnn parameter file"
         raise GraphError(msg)
-    found = []
+    found: list[tuple[str, str, Mapping[int, str]]] = []
     for line in lines[2:]:
         words = line.split()
         if not words:
@@ -156,7 +156,9 @@ class _Reader:
     def end(self) -> None:
         """Refuse a blob of which something is left."""
         if self._at != len(self._content):
-            msg = f"{self._name} has {len(self._content) - self._at} bytes more than the layers need"
+            msg = (
+                f"{self._name} has {len(self._content) - self._at} bytes more than the layers need"
+            )
             raise GraphError(msg)
 
     def _take(self, size: int) -> bytes:
