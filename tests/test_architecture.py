@@ -27,7 +27,7 @@ ONLY_IN = {
     "onnx": ("codegen/exchange/",),
     "onnxruntime": ("backend/bench/engines/",),
     "torch": ("backend/models/", "backend/data/", "backend/sparsity/", "backend/training/",
-              "backend/search/"),
+              "backend/search/", "backend/enhancement/"),
     "subprocess": (
         "codegen/toolchain/",
         "device_agents/local_agent.py",
@@ -104,7 +104,8 @@ class Block(importlib.abc.MetaPathFinder):
         if name.split(".")[0] in HEAVY:
             raise ImportError(f"{name} is not on the training machine")
 sys.meta_path.insert(0, Block())
-PACKAGES = ("codegen.ir", "backend.models", "backend.data", "backend.sparsity", "backend.training")
+PACKAGES = ("codegen.ir", "backend.models", "backend.data", "backend.sparsity", "backend.training",
+            "backend.enhancement")
 for root in PACKAGES:
     package = importlib.import_module(root)
     for found in pkgutil.walk_packages(package.__path__, root + "."):

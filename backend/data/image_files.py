@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from backend.data.errors import DataError
 from backend.data.image_data import ImageData, Pixels, measure_preprocessing
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pgm", ".ppm"})
 MOST_IMAGES = 200_000
@@ -72,9 +77,41 @@ def read_images(name: str, files: Iterable[ImageFile]) -> ImageData:
     return _assemble(name, found, classes)
 
 
+def fit_picture(file: ImageFile, size: tuple[int, int], *, is_grey: bool) -> Pixels:
+    """One picture as u8 (1 or 3, height, width): cut in its middle to the shape, then scaled.
+
+    Args:
+        file: its name and content.
+        size: width and height.
+        is_grey: one channel instead of three.
+
+    Raises:
+        DataError: it cannot be read, or is too large.
+    """
+    with _opened(f"the image {str(file.path)!r}", file) as image:
+        from PIL import Image, ImageOps
+
+        upright = ImageOps.exif_transpose(image).convert("L" if is_grey else "RGB")
+        fitted = ImageOps.fit(upright, size, Image.Resampling.BICUBIC)
+        return _planes(np.asarray(fitted, dtype=np.uint8))
+
+
 def _decode(
     name: str, file: ImageFile, size: tuple[int, int] | None
 ) -> tuple[Pixels, tuple[int, int]]:
+    with _opened(f"the image {str(file.path)!r} of {name!r}", file) as image:
+        from PIL import Image
+
+        grey = image.mode in {"1", "L", "I", "I;16", "F"}
+        plain = image.convert("L" if grey else "RGB")
+        if size is not None and plain.size != size:
+            plain = plain.resize(size, Image.Resampling.BILINEAR)
+        return _planes(np.asarray(plain, dtype=np.uint8)), plain.size
+
+
+@contextmanager
+def _opened(called: str, file: ImageFile) -> Iterator[Image]:
+    """An image file within limits; any error while it is read is a DataError."""
     # pillow is slow to import and not there where only training happens
     from PIL import Image
 
@@ -83,21 +120,19 @@ def _decode(
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(file.content)) as image:
                 if image.width * image.height > MOST_PIXELS:
-                    msg = f"the image {str(file.path)!r} of {name!r} is too large"
+                    msg = f"{called} is too large"
                     raise DataError(msg)
-                grey = image.mode in {"1", "L", "I", "I;16", "F"}
-                plain = image.convert("L" if grey else "RGB")
-                if size is not None and plain.size != size:
-                    plain = plain.resize(size, Image.Resampling.BILINEAR)
-                pixels = np.asarray(plain, dtype=np.uint8)
+                yield image
     except DataError:
         raise
     except Exception as error:
         # pillow's decoders raise errors of many kinds on damaged files
-        msg = f"the image {str(file.path)!r} of {name!r} cannot be read: {error}"
+        msg = f"{called} cannot be read: {error}"
         raise DataError(msg) from None
-    planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
-    return planes, plain.size
+
+
+def _planes(pixels: Pixels) -> Pixels:
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
 def _assemble(

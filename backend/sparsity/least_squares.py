@@ -64,17 +64,15 @@ def solve_kept(moments: Moments, mask: Tensor, band: int) -> Tensor:
 
     Args:
         moments: of the layer.
-        mask: bool (filters, columns); the filters of a band share one support, or are all zero.
-        band: filters of a band; they are solved with one factorisation, of what any of them keeps.
+        mask: bool (filters, columns); the filters of a band share one support.
+        band: filters of a band; they are solved with one factorisation.
     """
     filters, columns = mask.shape
     of_group = filters // moments.groups
     if moments.groups > 1:
         band = 1
     count = -(-filters // band)
-    padded = torch.zeros(count * band, columns, dtype=torch.bool)
-    padded[:filters] = mask
-    support = padded.view(count, band, columns).any(1)  # (bands, columns)
+    support = mask[::band]  # (bands, columns)
     group = torch.arange(count) * band // of_group
     widest = int(support.sum(1).max()) if count else 0
     solved = torch.zeros(count, columns, band)
