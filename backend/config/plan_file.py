@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from backend.sparsity.candidate import AXES, BALANCES, Candidate, LayerChoice
 from backend.sparsity.patterns import PatternSet, preset_patterns
-from backend.sparsity.prune import prunable_layers, pruned_layers
+from backend.sparsity.prune import prunable_layers, pruned_layers, why_illegal
 from backend.sparsity.schemes import SCHEMES
 from codegen.errors import PlanError
 from codegen.ir.graph import Graph
@@ -136,7 +136,7 @@ def _default_choices(
     choices: dict[str, LayerChoice] = {}
     for node in prunable_layers(graph):
         shape = graph.weights[node.weights["weight"]].values.shape
-        if scheme.legal(node, shape) is not None:
+        if why_illegal(graph, node, choice.scheme) is not None:
             continue
         found = scheme.problem(shape, choice, entries)
         if found is None:

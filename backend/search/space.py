@@ -15,7 +15,7 @@ import numpy as np
 from backend.config.search_file import ConfigError, SpaceConfig
 from backend.sparsity.candidate import FIELDS, Candidate, LayerChoice
 from backend.sparsity.patterns import PatternSet
-from backend.sparsity.prune import prunable_layers
+from backend.sparsity.prune import prunable_layers, why_illegal
 from backend.sparsity.schemes import SCHEMES
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
@@ -113,7 +113,7 @@ def _menu(
     shape = graph.weights[node.weights["weight"]].values.shape
     menu = [DENSE]
     for scheme in config.schemes:
-        if scheme == "dense" or SCHEMES[scheme].legal(node, shape) is not None:
+        if scheme == "dense" or why_illegal(graph, node, scheme) is not None:
             continue
         for rate in config.rates:
             choice = _choice(scheme, rate, config)

@@ -64,15 +64,17 @@ def solve_kept(moments: Moments, mask: Tensor, band: int) -> Tensor:
 
     Args:
         moments: of the layer.
-        mask: bool (filters, columns); the filters of a band share one support.
-        band: filters of a band; they are solved with one factorisation.
+        mask: bool (filters, columns); the filters of a band share one support, or are all zero.
+        band: filters of a band; they are solved with one factorisation, of what any of them keeps.
     """
     filters, columns = mask.shape
     of_group = filters // moments.groups
     if moments.groups > 1:
         band = 1
     count = -(-filters // band)
-    support = mask[::band]  # (bands, columns)
+    padded = torch.zeros(count * band, columns, dtype=torch.bool)
+    padded[:filters] = mask
+    support = padded.view(count, band, columns).any(1)  # (bands, columns)
     group = torch.arange(count) * band // of_group
     widest = int(support.sum(1).max()) if count else 0
     solved = torch.zeros(count, columns, band)

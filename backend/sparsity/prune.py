@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
+import numpy as np
+
 from backend.sparsity.candidate import Candidate, LayerChoice
+from backend.sparsity.dependency import joint_scores, removal_masks, why_filters_stay
 from backend.sparsity.patterns import PatternSet, preset_patterns
 from backend.sparsity.schemes import SCHEMES, Scheme
-from backend.sparsity.schemes.structure import FloatArray
+from backend.sparsity.schemes.structure import BoolArray, FloatArray, Structure
 from codegen.errors import PlanError
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
@@ -20,7 +23,18 @@ PRUNABLE_OPS = frozenset({"conv", "linear"})
 
 @dataclass(frozen=True, eq=False)
 class PrunedLayer:
-    """One layer a candidate prunes, with everything its scheme needs."""
+    """One layer a candidate prunes, with everything its scheme needs.
+
+    Attributes:
+        node: the layer.
+        key: of its weight.
+        weight: dense values.
+        choice: scheme and rate; dense for a layer that only loses what removed filters fed it.
+        scheme: the row of `SCHEMES`.
+        patterns: the set a pattern layer chooses from.
+        allowed: what removed filters of this and other layers leave of the weight, or None for all
+            of it. Filter layers have their whole mask here: it was ranked with their group.
+    """
 
     node: Node
     key: str
@@ -28,6 +42,29 @@ class PrunedLayer:
     choice: LayerChoice
     scheme: Scheme
     patterns: PatternSet | None
+    allowed: BoolArray | None = None
+
+    @property
+    def structure(self) -> Structure:
+        """What is kept or removed together."""
+        return self.scheme.structure(self.weight.shape, self.choice, self.patterns)
+
+    def mask(self, weight: FloatArray | None = None) -> BoolArray:
+        """The mask by magnitude, of the dense weight or of another of its shape."""
+        values = self.weight if weight is None else weight
+        if self.allowed is None:
+            return self.scheme.mask(values, self.choice, self.patterns)
+        if self.scheme.is_joint:
+            return self.allowed
+        inside = np.where(self.allowed, values, np.float32(0))
+        return self.scheme.mask(inside, self.choice, self.patterns) & self.allowed
+
+    def mask_from_scores(self, scores: FloatArray) -> BoolArray:
+        """The mask by scores of each band's columns, (bands, columns)."""
+        if self.allowed is not None and self.scheme.is_joint:
+            return self.allowed
+        mask = self.scheme.mask_from_scores(self.weight.shape, self.choice, self.structure, scores)
+        return mask if self.allowed is None else mask & self.allowed
 
 
 def prunable_layers(graph: Graph) -> tuple[Node, ...]:
@@ -45,14 +82,33 @@ def legal_schemes(graph: Graph, node: Node) -> tuple[str, ...]:
     weight = graph.weight(node, "weight")
     if weight is None or not _is_prunable(node):
         return ("dense",)
-    shape = weight.values.shape
-    return tuple(name for name, scheme in SCHEMES.items() if scheme.legal(node, shape) is None)
+    return tuple(name for name in SCHEMES if why_illegal(graph, node, name) is None)
+
+
+def why_illegal(graph: Graph, node: Node, scheme: str) -> str | None:
+    """Why a scheme cannot prune a layer of this graph, in words, or None where it can."""
+    row = SCHEMES[scheme]
+    found = row.legal(node, graph.weights[node.weights["weight"]].values.shape)
+    return why_filters_stay(graph, node) if found is None and row.is_joint else found
 
 
 def pruned_layers(
-    graph: Graph, candidate: Candidate, pattern_sets: Mapping[str, PatternSet] | None = None
+    graph: Graph,
+    candidate: Candidate,
+    pattern_sets: Mapping[str, PatternSet] | None = None,
+    *,
+    filter_scores: Mapping[str, FloatArray] | None = None,
 ) -> Iterator[PrunedLayer]:
     """The layers a candidate prunes, in topological order; the whole candidate is checked first.
+
+    Layers that removed filters fed come as well, dense where the candidate does not name them.
+
+    Args:
+        graph: the dense graph.
+        candidate: what to prune.
+        pattern_sets: by name; the shipped ones when not given.
+        filter_scores: of the filters (filters,) of layers that lose some; the mean square of each
+            filter when not given.
 
     Raises:
         PlanError: a layer is absent, or its scheme, rate or pattern set does not fit it.
@@ -65,6 +121,15 @@ def pruned_layers(
         if node is None:
             raise PlanError(_absent(graph, name, found))
         layers[name] = _checked(graph, node, choice, sets)
+    removing = {name: layer for name, layer in layers.items() if layer.scheme.is_joint}
+    if removing:
+        for name, mask in _removal(graph, removing, filter_scores or {}).items():
+            if name in layers:
+                layers[name] = replace(layers[name], allowed=mask)
+            elif name in found:
+                layer = _checked(graph, found[name], LayerChoice(), sets)
+                old = graph.weights[layer.key].mask
+                layers[name] = replace(layer, allowed=mask if old is None else mask & old)
     return (layers[name] for name in found if name in layers)
 
 
@@ -86,8 +151,7 @@ def prune_graph(
     """
     changed = {}
     for layer in pruned_layers(graph, candidate, pattern_sets):
-        mask = layer.scheme.mask(layer.weight, layer.choice, layer.patterns)
-        changed[layer.key] = Weight(layer.weight, mask)
+        changed[layer.key] = Weight(layer.weight, layer.mask())
     return graph.with_weights(changed)
 
 
@@ -109,11 +173,29 @@ def _checked(
     shape = weight.values.shape
     chosen = sets.get(choice.patterns) if choice.scheme == "pattern" else None
     entries = None if chosen is None else chosen.entries
-    problem = scheme.legal(node, shape) or scheme.problem(shape, choice, entries)
+    problem = why_illegal(graph, node, choice.scheme) or scheme.problem(shape, choice, entries)
     if problem is not None:
         msg = f"layer {node.name!r} cannot be pruned by {choice.scheme}: {problem}"
         raise PlanError(msg)
     return PrunedLayer(node, node.weights["weight"], weight.values, choice, scheme, chosen)
+
+
+def _removal(
+    graph: Graph, layers: Mapping[str, PrunedLayer], scores: Mapping[str, FloatArray]
+) -> dict[str, BoolArray]:
+    """Masks of all layers that lose filters or what filters fed them."""
+    own = {
+        name: scores.get(name, (layer.weight.reshape(len(layer.weight), -1) ** 2).mean(axis=1))
+        for name, layer in layers.items()
+    }
+    kept: dict[str, BoolArray] = {}
+    for name, values in joint_scores(graph, own).items():
+        layer = layers[name]
+        mask = layer.scheme.mask_from_scores(
+            layer.weight.shape, layer.choice, layer.structure, values[:, None]
+        )
+        kept[name] = np.asarray(mask.reshape(len(values), -1).any(axis=1))
+    return removal_masks(graph, kept)
 
 
 def _absent(graph: Graph, name: str, found: Mapping[str, Node]) -> str:

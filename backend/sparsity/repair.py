@@ -99,7 +99,7 @@ class _Pass:
         if len(node.inputs) > 1 or node.text("activation") != "none":
             # what the dense net made before a fused activation is not known: magnitude alone
             if layer is not None:
-                mask = layer.scheme.mask(layer.weight, layer.choice, layer.patterns)
+                mask = layer.mask()
                 self._masks[key] = mask
                 self._run.weights[key] = weight * torch.from_numpy(mask)
             return
@@ -133,22 +133,19 @@ class _Pass:
         return measure_moments(columns, target, weight.flatten(1), centred=centred)
 
     def _choose(self, layer: PrunedLayer, moments: Moments) -> BoolArray:
-        shape, choice, scheme = layer.weight.shape, layer.choice, layer.scheme
-        structure = scheme.structure(shape, choice, layer.patterns)
-        if self._select == "obs":
-            scores = obs_scores(moments, structure, shape[0], choice.rate)
+        if self._select == "obs" and not layer.scheme.is_joint:
+            filters = len(layer.weight)
+            scores = obs_scores(moments, layer.structure, filters, layer.choice.rate)
             if scores is not None:
-                return scheme.mask_from_scores(shape, choice, structure, scores)
-        return scheme.mask(layer.weight, choice, layer.patterns)
+                return layer.mask_from_scores(scores)
+        return layer.mask()
 
 
 def _shared_band(mask: Tensor, layer: PrunedLayer | None) -> int:
     """Filters that share a support, so that one factorisation does for all of them."""
-    if bool((mask == mask[:1]).all()):
-        return len(mask)
-    if layer is None:
-        return 1
-    return layer.scheme.structure(layer.weight.shape, layer.choice, layer.patterns).band
+    if bool((mask == mask.any(1, keepdim=True) & mask.any(0)).all()):
+        return len(mask)  # all filters that are left read the same columns
+    return 1 if layer is None else layer.structure.band
 
 
 def _absorber(graph: Graph, node: Node) -> tuple[str, int] | None:

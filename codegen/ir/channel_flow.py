@@ -57,7 +57,7 @@ class ChannelFlow:
 
 
 def channel_flow(graph: Graph) -> ChannelFlow:
-    """Follow every channel through the graph."""
+    """Follow every channel through the graph; `Graph.channels` keeps what this finds."""
     walk = _Walk(graph)
     for name, kind in graph.inputs:
         walk.fresh(name, kind.shape, is_fixed=True)
@@ -66,11 +66,12 @@ def channel_flow(graph: Graph) -> ChannelFlow:
     return walk.result()
 
 
-def unread_classes(graph: Graph, flow: ChannelFlow) -> BoolArray:
+def unread_classes(graph: Graph) -> BoolArray:
     """Classes that no layer's kept filters read and that need not stay: (classes,).
 
     Every value keeps a channel, if only one that nobody reads.
     """
+    flow = graph.channels
     reads = {
         name: (graph.weights[graph.by_name[name].weights["weight"]].values != 0)
         .reshape(len(flow.filters[name]), len(columns), -1)

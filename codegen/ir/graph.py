@@ -7,11 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from codegen.errors import GraphError
 from codegen.ir.node import Node
 from codegen.ir.tensor import TensorType
 from codegen.ir.weight import Weight
+
+if TYPE_CHECKING:
+    from codegen.ir.channel_flow import ChannelFlow
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,13 @@ class Graph:
             weights=weights,
             outputs=self.outputs if outputs is None else outputs,
         )
+
+    @cached_property
+    def channels(self) -> ChannelFlow:
+        """Which channels of values and layers go together."""
+        from codegen.ir.channel_flow import channel_flow
+
+        return channel_flow(self)
 
     @cached_property
     def structure_digest(self) -> str:

@@ -16,12 +16,14 @@ from codegen.ir.node import Node
 class Filters(Scheme):
     """Keeps the filters with the largest norms; the rate is right within half a filter.
 
-    The filters' outputs stay in the graph as constants of their batch norm; channels of the next
-    layer are not removed with them.
+    The rate counts the layer's own filters. The next layers lose the channels as well, so a net of
+    which every layer loses half of its filters keeps about a quarter of its weights. Layers whose
+    filters go together are ranked together: `backend.sparsity.dependency`.
     """
 
     name = "filter"
     title = "Filters"
+    is_joint = True
 
     def legal(self, node: Node, weight_shape: Shape) -> str | None:
         """A layer of one filter has none to spare."""

@@ -31,10 +31,12 @@ class Scheme(ABC):
     Attributes:
         name: what plans call it.
         title: what people call it.
+        is_joint: whether layers choose together what goes (`backend.sparsity.dependency`).
     """
 
     name: str
     title: str
+    is_joint: bool = False
 
     @abstractmethod
     def legal(self, node: Node, weight_shape: Shape) -> str | None:

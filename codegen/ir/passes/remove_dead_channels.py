@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from codegen.ir.channel_flow import BoolArray, ChannelFlow, channel_flow, unread_classes
+from codegen.ir.channel_flow import BoolArray, ChannelFlow, unread_classes
 from codegen.ir.graph import Graph
 from codegen.ir.node import AttrValue, Node
 from codegen.ir.node_factory import make_node
@@ -20,11 +20,10 @@ def remove_dead_channels(graph: Graph) -> Graph:
     """
     if not _may_have_unread(graph):
         return graph
-    flow = channel_flow(graph)
-    dead = unread_classes(graph, flow)
+    dead = unread_classes(graph)
     if not dead.any():
         return graph
-    return _Shrinking(graph, flow, ~dead).run()
+    return _Shrinking(graph, graph.channels, ~dead).run()
 
 
 def _may_have_unread(graph: Graph) -> bool:

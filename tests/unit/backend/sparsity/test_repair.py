@@ -87,6 +87,28 @@ def test_every_kind_of_layer_is_repaired(net: Graph, images: torch.Tensor) -> No
     assert error(repaired, net, images) < 0.5 * error(plain, net, images)
 
 
+def test_removed_filters_are_repaired_with_the_layers_that_read_them(
+    net: Graph, images: torch.Tensor
+) -> None:
+    candidate = Candidate.of(
+        {"middle": LayerChoice("filter", 1.5), "depthwise": LayerChoice("filter", 2.0)}
+    )
+    plain = prune_graph(net, candidate)
+    repaired = repair(net, candidate, images)
+    assert error(repaired, net, images) < 0.7 * error(plain, net, images)
+    for key, weight in plain.weights.items():
+        mask = repaired.weights[key].mask
+        assert weight.mask is None or (mask is not None and np.array_equal(mask, weight.mask))
+    left = {
+        key: plain.weights[f"{key}.weight"].values.any((1, 2, 3)) for key in ("middle", "depthwise")
+    }
+    assert left["middle"].sum() == 11
+    assert left["depthwise"].sum() == 8
+    assert (left["depthwise"] <= left["middle"]).all(), "ranked together"
+    read = plain.weights["wide.weight"].values.any((0, 2, 3))
+    assert np.array_equal(read, left["depthwise"])
+
+
 def test_nothing_to_prune_changes_nothing(net: Graph, images: torch.Tensor) -> None:
     assert repair(net, Candidate(), images) is net
 
