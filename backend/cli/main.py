@@ -20,6 +20,7 @@ COMMAND_GROUPS = (
     "compile",
     "run",
     "replace",
+    "train",
     "prune",
     "search",
     "demo",

@@ -18,6 +18,7 @@ JOB_KINDS: Mapping[str, str] = {
     "rollback": "backend.jobs.device_jobs:rollback",
     "probe": "backend.jobs.device_jobs:probe",
     "scan_host_key": "backend.jobs.device_jobs:scan_host_key",
+    "train_model": "backend.jobs.train_model:train_model",
     "import_model": "backend.jobs.import_model:import_model",
     "replace_model": "backend.jobs.replace_model:replace_model",
 }

@@ -26,7 +26,7 @@ from backend.training.checkpoint import (
 )
 from backend.training.errors import StoppedError, TrainingError
 from backend.training.examples import Batch, Examples
-from backend.training.finite import broken_layer, require_finite_weights
+from backend.training.finite import breakdown, require_finite_weights
 from backend.training.history import Epoch, OnProgress, Progress, Trained
 from backend.training.memory import BatchSplitter
 from backend.training.objective import Objective
@@ -231,9 +231,7 @@ class _Run:
 
     def _backward(self, loss: Tensor, batch: Batch) -> None:
         if not bool(torch.isfinite(loss)):
-            hint = "take a lower learning rate"
-            require_finite_weights(self._module, hint=hint)
-            raise TrainingError(broken_layer(self._module, batch.x, self._recipe.precision))
+            raise TrainingError(breakdown(self._module, batch.x, self._recipe.precision))
         torch.autograd.backward(self._scaler.scale(loss))
 
     def _clear(self) -> None:
@@ -270,7 +268,7 @@ class _Run:
         result = self._result
         if self._best:
             result.load_state_dict(self._best)
-        require_finite_weights(result, hint="take a lower learning rate")
+        require_finite_weights(result)
         best = self._best_epoch or len(self._history)
         return Trained(result.to_graph(), tuple(self._history), best, tuple(self._notes))
 
@@ -294,7 +292,7 @@ class _Run:
         )
 
     def _save(self, path: Path) -> None:
-        require_finite_weights(self._module, hint="take a lower learning rate")
+        require_finite_weights(self._module)
         save_checkpoint(self.snapshot(), path)
         self._saved_at = time.monotonic()
 
