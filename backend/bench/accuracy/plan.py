@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from math import prod
 
 from backend.bench.accuracy.workplace import Workplace
 from backend.sparsity.candidate import Candidate, LayerChoice
+from backend.sparsity.dependency import dependency_groups
 from backend.sparsity.patterns import PatternSet, natural_patterns
 from backend.sparsity.prune import prunable_layers
 from codegen.ir.graph import Graph
@@ -27,16 +29,30 @@ def candidate_of(graph: Graph, choice: LayerChoice) -> Candidate:
     """The choice for every plain convolution of the main kernel size but the first.
 
     As in PatDNN (ASPLOS 2020, section 4): one rate for all layers except the first. Depthwise
-    layers, shortcuts of another kernel size and the classifier stay dense.
+    layers, shortcuts of another kernel size and the classifier stay dense. Of whole filters the
+    rate is that of the weights: see `_filters`.
     """
     kernel = pruned_kernel(graph)
-    return Candidate.of(
-        {
-            node.name: choice
-            for node, shape in _plain_convolutions(graph)
-            if shape[2:] == kernel and node.inputs[0] != graph.inputs[0][0]
-        }
-    )
+    layers = [
+        node
+        for node, shape in _plain_convolutions(graph)
+        if shape[2:] == kernel and node.inputs[0] != graph.inputs[0][0]
+    ]
+    if choice.scheme == "filter":
+        return Candidate.of(_filters(graph, layers, choice))
+    return Candidate.of({node.name: choice for node in layers})
+
+
+def _filters(graph: Graph, layers: list[Node], choice: LayerChoice) -> dict[str, LayerChoice]:
+    """Filters that may go without touching a sum: those inside residual blocks.
+
+    The layer behind loses as many channels, so both have the rate. In a chain every layer loses
+    filters and channels: each the root of the rate.
+    """
+    alone = {group[0] for group in dependency_groups(graph) if len(group) == 1}
+    is_chain = not any(node.op == "add" for node in graph.nodes)
+    chosen = replace(choice, rate=choice.rate**0.5) if is_chain else choice
+    return {node.name: chosen for node in layers if node.name in alone}
 
 
 def pattern_sets(place: Workplace, net: str, graph: Graph) -> dict[str, PatternSet]:

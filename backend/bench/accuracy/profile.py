@@ -76,7 +76,7 @@ PROFILES = {
             seeds=(0, 1, 2),
             epochs=2,
             images=25_000,
-            rate=0.02,
+            rate=0.05,
         ),
         Profile(
             "cuda",
@@ -88,7 +88,7 @@ PROFILES = {
             seeds=(0, 1, 2),
             epochs=40,
             images=50_000,
-            rate=0.02,
+            rate=0.05,
         ),
         Profile(
             "tiny",  # for tests: nothing it prints means anything
@@ -96,7 +96,7 @@ PROFILES = {
             seeds=(0, 1),
             epochs=1,
             images=200,
-            rate=0.02,
+            rate=0.05,
             repair_images=64,
         ),
     )

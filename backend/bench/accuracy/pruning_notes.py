@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from backend.bench.accuracy.pruning_row import DENSE_START
 from backend.bench.accuracy.section import Section
+from backend.bench.accuracy.statistics import Mean, paired_difference
 
 _SIGMAS = 2.0
 
@@ -53,3 +54,26 @@ def claim_notes(section: Section, claims: Mapping[str, str]) -> list[str]:
             f"points to the dense net of equal training ({difference.count} seeds)."
         )
     return notes
+
+
+def best_note(section: Section, rows: Sequence[str]) -> list[str]:
+    """Which of some rows ends highest, and by how much before the next one, seed by seed."""
+    means = {row: section.mean(row, "accuracy") for row in rows}
+    known = sorted(
+        (row for row in rows if means[row] is not None),
+        key=lambda row: -(means[row] or Mean(0.0, None, 0)).value,
+    )
+    if len(known) < 2:
+        return []
+    first, second = known[:2]
+    ahead = paired_difference(
+        section.lines[first].numbers("accuracy"), section.lines[second].numbers("accuracy")
+    )
+    if ahead is None or ahead.error is None:
+        return []
+    points, error = 100 * ahead.value, 100 * ahead.error
+    sure = "" if points > _SIGMAS * error else ", which could be chance"
+    return [
+        f"Highest: **{first}**, {points:+.2f} ± {error:.2f} points before {second}{sure} "
+        f"({ahead.count} seeds)."
+    ]

@@ -35,6 +35,8 @@ from backend.cli.main import main
 from backend.data.sample import load_sample
 from backend.models.zoo import build_model
 from backend.sparsity.candidate import LayerChoice
+from backend.sparsity.prune import prune_graph
+from backend.sparsity.report import achieved, overall_rate
 from backend.storage.settings import Settings
 from backend.training.errors import StoppedError
 from codegen.ir.storage import load_graph
@@ -215,6 +217,15 @@ def test_every_scheme_of_a_pruning_table_is_legal(place: Workplace) -> None:
             if isinstance(cell.work, PruningRow) and cell.work.choice is not None:
                 candidate = candidate_of(start.graph, cell.work.choice)
                 assert len(list(pruned_layers(start.graph, candidate, sets))) == 6
+
+
+@pytest.mark.parametrize("net", ["resnet20", "vgg16_cifar"])
+@pytest.mark.parametrize("rate", [2, 4])
+def test_filters_go_at_the_rate_of_the_weights(net: str, rate: float) -> None:
+    graph = build_model(net)
+    candidate = candidate_of(graph, LayerChoice("filter", rate))
+    rates = achieved(prune_graph(graph, candidate), candidate)
+    assert overall_rate(rates) == pytest.approx(rate, rel=0.05)
 
 
 def test_tables_share_cells(place: Workplace) -> None:
