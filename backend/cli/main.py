@@ -24,6 +24,7 @@ COMMAND_GROUPS = (
     "prune",
     "search",
     "demo",
+    "enhance",
     "devices",
     "deploy",
     "bench",

@@ -11,9 +11,9 @@ from torch import Tensor
 from backend.enhancement.attributed_net import AttributedNet
 from backend.enhancement.errors import EnhancementError
 from backend.enhancement.rectifiers import rectified_values
+from backend.enhancement.settings import ITERATIONS
 from codegen.ir.graph import Graph
 
-ITERATIONS = 120
 _RATE = 0.6
 _START_DEVIATION = 0.1
 _TOTAL_VARIATION = 0.05

@@ -9,10 +9,8 @@ import torch
 from torch import Tensor
 
 from backend.enhancement.attributed_net import AttributedNet
+from backend.enhancement.settings import MOST_STEPS, STEPS, TOLERANCE
 
-STEPS = 50
-MOST_STEPS = 400
-TOLERANCE = 0.01
 _TINY = 1e-6
 
 

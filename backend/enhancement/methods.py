@@ -12,7 +12,7 @@ from torch import Tensor
 from backend.enhancement.attributed_net import AttributedNet
 from backend.enhancement.feature_inversion import invert_features
 from backend.enhancement.integrated_gradients import integrated_gradients
-from backend.enhancement.settings import StudySettings
+from backend.enhancement.settings import METHOD_TITLES, StudySettings
 
 Tick = Callable[[int], None]
 
@@ -136,10 +136,10 @@ def _noise(x: Tensor, numbers: Sequence[int], seed: int) -> Tensor:
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
-        "guided": Method("Guided back-propagation", _guided, lambda _: 1),
-        "integrated": Method("Integrated gradients", _integrated, lambda s: s.steps + 10),
+        "guided": Method(METHOD_TITLES["guided"], _guided, lambda _: 1),
+        "integrated": Method(METHOD_TITLES["integrated"], _integrated, lambda s: s.steps + 10),
         "inversion": Method(
-            "Feature inversion", _inversion, lambda s: s.iterations, ranks_pixels=False
+            METHOD_TITLES["inversion"], _inversion, lambda s: s.iterations, ranks_pixels=False
         ),
         "random": Method("Random order", _random, lambda _: 0, is_scored=False),
     }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 
 from backend.data.batches import normalise
 from backend.data.image_data import ImageData
 from backend.data.splits import split_validation
+from backend.enhancement.order import PruneOrder
 from backend.sparsity.batch_norm import reestimate_batch_norm
 from backend.sparsity.candidate import Candidate, LayerChoice
 from backend.sparsity.prune import legal_schemes, prunable_layers
@@ -21,32 +21,6 @@ from codegen.ir.graph import Graph
 
 _CALIBRATION_IMAGES = 512
 _EPOCH_IMAGES = 10_000
-
-
-@dataclass(frozen=True)
-class PruneOrder:
-    """How to prune every layer that the scheme can prune; the rest stays dense.
-
-    Attributes:
-        scheme: a row of `backend.sparsity.schemes.SCHEMES`.
-        rate: dense weights divided by kept ones, of each pruned layer.
-        patterns: a shipped pattern set.
-        epochs: of fine-tuning of both nets alike; 0 leaves the repaired net as it is.
-        seed: of fine-tuning.
-    """
-
-    scheme: str = "pattern"
-    rate: float = 2.25
-    patterns: str = "natural-8"
-    epochs: int = 0
-    seed: int = 0
-
-    @property
-    def title(self) -> str:
-        """In words, such as `pattern 2.25x (natural-8), repaired`."""
-        which = f" ({self.patterns})" if self.scheme == "pattern" else ""
-        epochs = f", {self.epochs} epoch{'s' * (self.epochs != 1)}" if self.epochs else ""
-        return f"{self.scheme} {self.rate:g}x{which}, repaired{epochs}"
 
 
 def prune_pair(

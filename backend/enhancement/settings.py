@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 from backend.enhancement.errors import EnhancementError
-from backend.enhancement.feature_inversion import ITERATIONS
-from backend.enhancement.integrated_gradients import MOST_STEPS, STEPS, TOLERANCE
 
-METHOD_NAMES = ("guided", "integrated", "inversion")
+METHOD_TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "guided": "Guided back-propagation",
+        "integrated": "Integrated gradients",
+        "inversion": "Feature inversion",
+    }
+)
+METHOD_NAMES = tuple(METHOD_TITLES)
+
 LEAST_STEPS = 50
+STEPS, MOST_STEPS, TOLERANCE = 50, 400, 0.01
+ITERATIONS = 120
 
 
 @dataclass(frozen=True)
@@ -46,8 +56,9 @@ class StudySettings:
         object.__setattr__(self, "methods", tuple(dict.fromkeys(self.methods)))
         unknown = [name for name in self.methods if name not in METHOD_NAMES]
         if unknown or not self.methods:
-            msg = f"there is no method {unknown[:1] or 'at all'}; take {', '.join(METHOD_NAMES)}"
-            raise EnhancementError(msg.replace("['", "'").replace("']", "'"))
+            what = f"there is no method {unknown[0]!r}" if unknown else "no method was named"
+            msg = f"{what}; take {', '.join(METHOD_NAMES)}"
+            raise EnhancementError(msg)
         if not LEAST_STEPS <= self.steps <= self.most_steps:
             msg = (
                 f"steps is {self.steps}: integrated gradients take at least {LEAST_STEPS} and at "
@@ -57,6 +68,19 @@ class StudySettings:
         if min(self.iterations, self.inversions, self.shown) < 1 or not 0 < self.tolerance < 1:
             msg = "iterations, inversions and shown are at least 1, tolerance lies between 0 and 1"
             raise EnhancementError(msg)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> StudySettings:
+        """Read what `to_json` wrote.
+
+        Raises:
+            EnhancementError: a field is unknown or impossible.
+        """
+        try:
+            return cls(**{**fields, "methods": tuple(fields.get("methods", METHOD_NAMES))})
+        except TypeError as error:
+            msg = f"these are no settings of a study: {error}"
+            raise EnhancementError(msg) from None
 
     def to_json(self) -> dict[str, Any]:
         """All fields as a JSON object."""

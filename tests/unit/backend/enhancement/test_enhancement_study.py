@@ -16,10 +16,12 @@ from PIL import Image
 from backend.data.errors import DataError
 from backend.data.sample import load_sample
 from backend.enhancement.errors import EnhancementError
-from backend.enhancement.gallery import exhibits, pack, png_files, png_zip, unpack
+from backend.enhancement.exhibit import pack, png_files, png_zip, unpack
+from backend.enhancement.gallery import exhibits
 from backend.enhancement.measurement import measure, passes_of
+from backend.enhancement.order import PruneOrder
 from backend.enhancement.picture_set import drawn_pictures, user_pictures
-from backend.enhancement.pruned_net import PruneOrder, candidate_of, prune_pair
+from backend.enhancement.pruned_net import candidate_of, prune_pair
 from backend.enhancement.report import per_picture, report_of
 from backend.enhancement.settings import StudySettings
 from backend.enhancement.study import Study, run_study
