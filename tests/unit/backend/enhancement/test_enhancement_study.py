@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import torch
 from PIL import Image
 
 from backend.data.errors import DataError
-from backend.data.sample import load_sample
+from backend.data.image_data import ImageData
 from backend.enhancement.errors import EnhancementError
 from backend.enhancement.exhibit import pack, png_files, png_zip, unpack
 from backend.enhancement.gallery import exhibits
@@ -25,10 +26,10 @@ from backend.enhancement.pruned_net import candidate_of, prune_pair
 from backend.enhancement.report import per_picture, report_of
 from backend.enhancement.settings import StudySettings
 from backend.enhancement.study import Study, run_study
-from backend.models.zoo import build_model
 from backend.sparsity.prune import prune_graph
 from codegen.errors import PlanError
 from codegen.ir.graph import Graph
+from tests.fixtures.image_sets import bars, small_net
 
 torch.set_num_threads(1)
 
@@ -36,17 +37,19 @@ QUICK = StudySettings(iterations=3, inversions=2, shown=3, most_steps=50)
 
 
 @cache
+def load_bars() -> ImageData:
+    return bars(240)
+
+
+@cache
 def nets() -> tuple[Graph, Graph]:
-    data = load_sample()
-    dense = build_model(
-        "resnet8", input_shape=(1, 28, 28), classes=10, width=0.5, preprocessing=data.preprocessing
-    )
+    dense = small_net(load_bars())
     return dense, prune_graph(dense, candidate_of(dense, PruneOrder()))
 
 
 @cache
 def finished() -> Study:
-    return run_study(*nets(), drawn_pictures(load_sample(), 5), QUICK)
+    return run_study(*nets(), drawn_pictures(load_bars(), 5), QUICK)
 
 
 def test_a_study_compares_every_method_and_score_and_judges_by_count() -> None:
@@ -71,14 +74,14 @@ def test_a_study_compares_every_method_and_score_and_judges_by_count() -> None:
 def test_a_net_compared_with_itself_differs_nowhere() -> None:
     dense, _ = nets()
     settings = StudySettings(methods=("guided",), shown=1)
-    study = run_study(dense, dense, drawn_pictures(load_sample(), 4), settings)
+    study = run_study(dense, dense, drawn_pictures(load_bars(), 4), settings)
     assert all(row.difference == 0.0 for row in study.sharpness + study.faithfulness)
     assert study.rate == 1.0
 
 
 def test_progress_ends_at_its_total_and_a_second_run_is_found_on_disk(tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
-    pictures = drawn_pictures(load_sample(), 3)
+    pictures = drawn_pictures(load_bars(), 3)
     settings = StudySettings(methods=("guided",), shown=2)
 
     def note(phase: str, done: int, total: int) -> None:
@@ -134,35 +137,29 @@ def test_a_users_pictures_are_cut_to_the_nets_shape() -> None:
     colour = user_pictures([("red.png", buffer.getvalue())], (3, 32, 32))
     assert colour.images.shape == (1, 3, 32, 32)
     assert int(colour.images[0, 0].min()) > 200  # the middle square alone
-    grey = user_pictures([("red.png", buffer.getvalue())], (1, 28, 28))
-    both = grey + drawn_pictures(load_sample(), 2)
-    assert both.images.shape == (3, 1, 28, 28)
+    grey = user_pictures([("red.png", buffer.getvalue())], (1, 12, 12))
+    both = grey + drawn_pictures(load_bars(), 2)
+    assert both.images.shape == (3, 1, 12, 12)
     assert both.labels[0] == -1
-    assert both.classes == load_sample().classes
+    assert both.classes == load_bars().classes
     with pytest.raises(DataError, match="'bad.png' cannot be read"):
         user_pictures([("bad.png", b"no picture")], (3, 32, 32))
 
 
 def test_what_does_not_fit_is_said_in_a_sentence() -> None:
     dense, pruned = nets()
-    other = build_model(
-        "resnet8",
-        input_shape=(1, 28, 28),
-        classes=4,
-        width=0.5,
-        preprocessing=load_sample().preprocessing,
-    )
+    other = small_net(replace(load_bars(), classes=("a", "b", "c", "d")))
     with pytest.raises(EnhancementError, match="do not belong together"):
-        run_study(dense, other, drawn_pictures(load_sample(), 2), QUICK)
+        run_study(dense, other, drawn_pictures(load_bars(), 2), QUICK)
     with pytest.raises(EnhancementError, match="there is no method 'gradcam'"):
         StudySettings(methods=("gradcam",))
     with pytest.raises(EnhancementError, match="at least 50"):
         StudySettings(steps=10)
-    with pytest.raises(EnhancementError, match="it has 10000"):
-        drawn_pictures(load_sample(), 20_000)
+    with pytest.raises(EnhancementError, match="it has 80"):
+        drawn_pictures(load_bars(), 20_000)
     with pytest.raises(PlanError, match="can be pruned by"):
         candidate_of(dense, PruneOrder(scheme="nothing"))
-    colour = user_pictures([("x.png", _png())], (3, 28, 28))
+    colour = user_pictures([("x.png", _png())], (3, 12, 12))
     with pytest.raises(EnhancementError, match="reads pictures of"):
         run_study(dense, pruned, colour, QUICK)
 
@@ -176,7 +173,7 @@ def test_both_nets_get_the_same_extra_training(monkeypatch: pytest.MonkeyPatch) 
         return graph
 
     monkeypatch.setattr("backend.enhancement.pruned_net.fine_tune", trained)
-    dense, pruned = prune_pair(nets()[0], load_sample(), PruneOrder(epochs=2))
+    dense, pruned = prune_pair(nets()[0], load_bars(), PruneOrder(epochs=2))
     assert calls == [(False, 2), (True, 2)]
     assert any(weight.mask is not None for weight in pruned.weights.values())
     assert all(weight.mask is None for weight in dense.weights.values())
