@@ -3,59 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.sparsity.candidate import AXES, BALANCES, Candidate, LayerChoice
-from backend.sparsity.patterns import UNIVERSE, PatternSet
 from backend.sparsity.schemes import SCHEMES
 from backend.sparsity.schemes.structure import select_units
-
-sizes = st.integers(1, 40)
-rates = st.floats(1.0, 12.0)
-
-
-@given(sizes, sizes, st.integers(1, 9), st.integers(1, 9), rates, st.integers(0, 2**31))
-@settings(max_examples=80, deadline=None)
-def test_block_punched_keeps_the_rate_at_any_size(
-    filters: int, channels: int, high: int, wide: int, rate: float, seed: int
-) -> None:
-    weight = np.random.default_rng(seed).standard_normal((filters, channels, 3, 3), np.float32)
-    choice = LayerChoice("block_punched", rate, block=(high, wide))
-    scheme = SCHEMES["block_punched"]
-    if scheme.problem(weight.shape, choice):
-        return
-    mask = scheme.mask(weight, choice)
-    unit = min(high, filters) * min(wide, channels)
-    assert abs(mask.sum() - weight.size / rate) <= unit
-    for row in range(0, filters, high):
-        for column in range(0, channels, wide):
-            block = mask[row : row + high, column : column + wide]
-            assert (block == block[:1, :1]).all()
-
-
-@given(
-    sizes,
-    sizes,
-    st.integers(1, 10),
-    st.floats(2.25, 12.0),
-    st.lists(st.sampled_from(UNIVERSE), min_size=1, max_size=8, unique=True),
-    st.integers(0, 2**31),
-)
-@settings(max_examples=80, deadline=None)
-def test_patterns_come_from_the_set_at_any_size(
-    filters: int, channels: int, group: int, rate: float, patterns: list[int], seed: int
-) -> None:
-    weight = np.random.default_rng(seed).standard_normal((filters, channels, 3, 3), np.float32)
-    choice = LayerChoice("pattern", rate, group=group, patterns="drawn")
-    scheme, drawn = SCHEMES["pattern"], PatternSet("drawn", tuple(patterns))
-    if scheme.problem(weight.shape, choice):
-        return
-    mask = scheme.mask(weight, choice, drawn)
-    assert abs(mask.sum() - weight.size / rate) <= 4 * min(group, filters)
-    kernels = mask.reshape(-1, 9)
-    allowed = {*map(tuple, drawn.masks), (False,) * 9}
-    assert {*map(tuple, kernels)} <= allowed
 
 
 @given(

@@ -31,6 +31,22 @@ class BlockPunched(Scheme):
             return f"block-punched pruning needs a convolution, this is {node.op}; take block"
         return None
 
+    def problem(
+        self, weight_shape: Shape, choice: LayerChoice, entries: int | None = None
+    ) -> str | None:
+        """A block larger than the whole layer is a mistake; one that reaches over an end is not."""
+        high, wide = choice.block
+        if high > weight_shape[0] and wide > weight_shape[1]:
+            return (
+                f"the block {high}x{wide} is larger than its {weight_shape[0]} filters of "
+                f"{weight_shape[1]} channels"
+            )
+        return super().problem(weight_shape, choice, entries)
+
+    def unit_weights(self, weight_shape: Shape, choice: LayerChoice) -> int:
+        """One position of a block."""
+        return min(choice.block[0], weight_shape[0]) * min(choice.block[1], weight_shape[1])
+
     def structure(
         self, weight_shape: Shape, choice: LayerChoice, patterns: PatternSet | None
     ) -> Structure:

@@ -39,6 +39,10 @@ class Filters(Scheme):
             return f"the rate {choice.rate:g} leaves none of {weight_shape[0]} filters"
         return None
 
+    def unit_weights(self, weight_shape: Shape, choice: LayerChoice) -> int:
+        """A filter."""
+        return prod(weight_shape[1:])
+
     def structure(
         self, weight_shape: Shape, choice: LayerChoice, patterns: PatternSet | None
     ) -> Structure:

@@ -27,6 +27,18 @@ class OneByN(Scheme):
             return "the layer's filters read a single channel each"
         return None
 
+    def problem(
+        self, weight_shape: Shape, choice: LayerChoice, entries: int | None = None
+    ) -> str | None:
+        """N has to be found in the layer once."""
+        if choice.block[0] > weight_shape[0]:
+            return f"N = {choice.block[0]} is more than its {weight_shape[0]} filters"
+        return super().problem(weight_shape, choice, entries)
+
+    def unit_weights(self, weight_shape: Shape, choice: LayerChoice) -> int:
+        """N kernels."""
+        return choice.block[0] * prod(weight_shape[2:])
+
     def structure(
         self, weight_shape: Shape, choice: LayerChoice, patterns: PatternSet | None
     ) -> Structure:

@@ -64,9 +64,15 @@ class Pattern(Scheme):
                 f"patterns alone are left, at {least:.6g}"
             )
         kernels = prod(weight_shape[:2])
-        if kernels * least / choice.rate < 0.5:
-            return f"the rate {choice.rate:g} leaves none of {kernels} kernels"
+        group = min(choice.group, weight_shape[0])
+        if kernels * least / choice.rate < 0.5 * group:
+            shared = f", shared by groups of {group} filters" if group > 1 else ""
+            return f"the rate {choice.rate:g} leaves none of {kernels} kernels{shared}"
         return None
+
+    def unit_weights(self, weight_shape: Shape, choice: LayerChoice) -> int:
+        """A group's kernel, of the papers' 4 weights."""
+        return ENTRIES * min(choice.group, weight_shape[0])
 
     def structure(
         self, weight_shape: Shape, choice: LayerChoice, patterns: PatternSet | None

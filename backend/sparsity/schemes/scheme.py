@@ -58,10 +58,21 @@ class Scheme(ABC):
             choice: what is asked for.
             entries: weights that each pattern of its set keeps, where it has one.
         """
-        total = prod(weight_shape)
-        if total / choice.rate < 0.5:
-            return f"the rate {choice.rate:g} leaves nothing of {total} weights"
+        total, unit = prod(weight_shape), self.unit_weights(weight_shape, choice)
+        if total / choice.rate < unit / 2:
+            if unit == 1:
+                return f"the rate {choice.rate:g} leaves nothing of {total} weights"
+            return (
+                f"the rate {choice.rate:g} keeps {total / choice.rate:.3g} of {total} weights, "
+                f"less than half of the {unit} that only go together"
+            )
+        if unit == total and choice.rate > 1:
+            return f"all of its {total} weights only go together: there is nothing to choose"
         return None
+
+    def unit_weights(self, weight_shape: Shape, choice: LayerChoice) -> int:
+        """The most weights that only go together: the rate is right within half of them."""
+        return 1
 
     def mask(
         self, weight: FloatArray, choice: LayerChoice, patterns: PatternSet | None = None
