@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 import torch
@@ -38,6 +38,7 @@ class GraphModule(nn.Module):
         self.channels_last = channels_last
         self._stored: dict[str, str] = {}
         self._masked: dict[str, str] = {}
+        self._seen: dict[str, Callable[[Tensor], Tensor]] = {}
         statistics = {
             key
             for node in graph.nodes
@@ -93,7 +94,7 @@ class GraphModule(nn.Module):
         for node in self.graph.nodes:
             if not open_names:
                 break
-            weights = {role: self.weight(key) for role, key in node.weight_items}
+            weights = {role: self.seen(key) for role, key in node.weight_items}
             taken = [values[source] for source in node.inputs]
             values[node.name] = OPERATIONS[node.op](Call(node, taken, weights, self.training))
             open_names.discard(node.name)
@@ -107,6 +108,17 @@ class GraphModule(nn.Module):
         tensor = getattr(self, self._stored[key])
         assert isinstance(tensor, Tensor)
         return tensor
+
+    def seen(self, key: str) -> Tensor:
+        """What operations multiply with: the weight, or what `reparametrise` makes of it."""
+        weight = self.weight(key)
+        function = self._seen.get(key)
+        return weight if function is None else function(weight)
+
+    def reparametrise(self, key: str, function: Callable[[Tensor], Tensor]) -> None:
+        """Let operations see a differentiable function of a weight; `to_graph` gives the weight."""
+        self.weight(key)
+        self._seen[key] = function
 
     def mask(self, key: str) -> Tensor | None:
         """The mask of a weight key as ones and zeros, or None."""

@@ -13,13 +13,20 @@ class Regulariser:
     """Adds to the loss and acts between steps; this one does neither.
 
     Order of calls: `begin` once, before the first step; where a run is resumed, `load_state` right
-    after it. Then in each step `loss`, the optimiser, the masks, `after_step`; after the last step
-    of an epoch `after_epoch` and `facts`. `state` may be asked after any step. Everything that
-    changes during a run must be in it, or a resumed run ends elsewhere.
+    after it. Then in each step `place`, `observe`, `loss`, the optimiser, the masks, `after_step`;
+    after the last step of an epoch `after_epoch` and `facts`. `state` may be asked after any step.
+    Everything that changes during a run must be in it, or a resumed run ends elsewhere.
     """
 
     def begin(self, module: GraphModule) -> None:
         """Make what is needed, on the module's device, from the weights before training."""
+
+    def place(self, step: int, steps: int) -> tuple[int, int]:
+        """Where the learning rate's schedule stands at a step, and how many steps it has."""
+        return step, steps
+
+    def observe(self, loss: float) -> None:
+        """Learn what the objective alone made of this step's batch."""
 
     def loss(self, module: GraphModule) -> Tensor | None:
         """What to add to the objective's loss in this step; a scalar, or None for nothing."""

@@ -201,9 +201,11 @@ class _Run:
     def _train_step(self, part: Tensor) -> float:
         recipe = self._recipe
         batch = self._examples.take(part, self._generator).to(self._device)
-        rate = learning_rate(self._step, self._steps, recipe.learning_rate, recipe.warm_up)
+        place = self._regulariser.place(self._step, self._steps)
+        rate = learning_rate(*place, recipe.learning_rate, recipe.warm_up)
         set_learning_rate(self._optimiser, rate)
         loss = self._splitter.accumulate(batch, self._add_gradients, self._clear, self._say_halved)
+        self._regulariser.observe(loss)
         loss += self._add_regulariser(batch)
         self._scaler.step(self._optimiser)
         self._scaler.update()
