@@ -5,13 +5,18 @@ from collections.abc import Callable
 import streamlit as st
 
 from app.components.error_panel import error_panel, errors_shown
-from app.viewmodels.progress import is_alive, state_badge
+from app.viewmodels.progress import RESUMABLE, is_alive, state_badge
 from backend.services import jobs
 from backend.services.views import JobView
 
 
-def job_progress(job_id: str, title: str, on_done: Callable[[JobView], None]) -> None:
-    """Draw one job; `on_done` draws its result once it has ended well."""
+def job_progress(
+    job_id: str, title: str, on_done: Callable[[JobView], None], *, can_resume: bool = False
+) -> None:
+    """Draw one job; `on_done` draws its result once it has ended well.
+
+    With `can_resume` a job that stopped before its end can be gone on with.
+    """
     with errors_shown(f"{title}: its state cannot be read."):
         job = jobs.get_job(job_id)
         if is_alive(job.state):
@@ -27,6 +32,13 @@ def job_progress(job_id: str, title: str, on_done: Callable[[JobView], None]) ->
             )
         else:
             st.info(f"{title}: {state_badge(job.state)[0]}.")
+        if (
+            can_resume
+            and job.state in RESUMABLE
+            and st.button("Go on", icon=":material/play_arrow:", key=f"resume-{job_id}")
+        ):
+            jobs.resume_job(job_id)
+            st.rerun()
 
 
 def _ticking(job_id: str, title: str) -> None:

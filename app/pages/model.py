@@ -11,6 +11,7 @@ from app.components.frame import show
 from app.components.job_progress import job_progress
 from app.components.replacement_part import replacement_part
 from app.components.states import empty_state, next_step, page_head
+from app.components.training_part import training_part
 from app.viewmodels.layers import computing, model_table, shape_text
 from app.viewmodels.numbers import big, count, percent
 from backend.services import models
@@ -100,6 +101,7 @@ def describe(report: ModelReport, card: ModelCard) -> None:
     )
     st.caption("MACs = multiply-accumulate operations for one image.")
     if report.supported:
+        training_part(card)
         replacement_part(card)
         next_step("Search with this model", links.SEARCH, {"new": "1", "model": report.name})
 

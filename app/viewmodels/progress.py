@@ -9,6 +9,9 @@ from backend.services.views import SearchView
 # States in which nothing changes any more without a click.
 ENDED = frozenset({"done", "failed", "cancelled", "interrupted", "paused"})
 
+# Ends that a click can undo.
+RESUMABLE = ENDED - {"done"}
+
 Colour = Literal["green", "orange", "red", "gray", "blue"]
 
 _STATES: dict[str, tuple[str, Colour, str]] = {

@@ -13,6 +13,7 @@ import numpy as np
 
 from backend.services.errors import PunchcardError
 from backend.services.replacements import ReplaceableRow
+from backend.services.training import RecipeCard
 from backend.services.views import (
     CandidateView,
     DataCard,
@@ -65,6 +66,18 @@ REPLACED: dict[str, Any] = {
         "tuned": {"accuracy": 0.905, "loss": 0.31, "count": 10_000, "standard_error": 0.003},
     },
     "timing": {"before_ms": 2.0, "after_ms": 1.6, "speedup": 1.25, "is_unstable": False},
+}
+TRAINED: dict[str, Any] = {
+    "of": "resnet20",
+    "model": "resnet20-flowers",
+    "best_epoch": 2,
+    "notes": ["memory ran out: 32 examples are taken at once from here on"],
+    "history": [
+        {"number": n, "loss": 2.0 / n, "validation": {"loss": 1.0 / n, "accuracy": 0.4 * n}}
+        for n in (1, 2)
+    ],
+    "before": {"accuracy": 0.1, "loss": 2.3, "count": 1000, "standard_error": 0.01},
+    "test": {"accuracy": 0.79, "loss": 0.6, "count": 1000, "standard_error": 0.013},
 }
 NATURAL = (
     (0, 1, 0, 1, 1, 1, 0, 0, 0),
@@ -388,6 +401,30 @@ class FakeStudio:
         self.calls.append(("start_replacement", (model, options)))
         return "job-gain" if options.get("measure_only") else "job-replace"
 
+    # training
+    def list_recipes(self) -> tuple[RecipeCard, ...]:
+        numbers = {"batch": 64, "learning_rate": 0.02, "shift": 2}
+        return (
+            RecipeCard(
+                name="scratch", title="From random weights", epochs=100, patience=0, **numbers
+            ),
+            RecipeCard(
+                name="adapt", title="From the weights there are", epochs=10, patience=4, **numbers
+            ),
+        )
+
+    def start_training(
+        self, model: str, data: str, recipe: str, changes: Any = None, *, request_id: str
+    ) -> str:
+        self.calls.append(("start_training", (model, data, recipe, dict(changes or {}))))
+        return "job-train"
+
+    def living_training(self) -> JobView | None:
+        return self.get_job("job-train") if self.scenario == "working" else None
+
+    def resume_job(self, job_id: str) -> None:
+        self.calls.append(("resume_job", (job_id,)))
+
     # candidates
     def get_candidate(self, trial_id: str) -> CandidateView:
         if not trial_id.startswith(SEARCH_ID):
@@ -554,6 +591,7 @@ class FakeStudio:
             "job-rollback": {"release": "r-1"},
             "job-replace": REPLACED,
             "job-gain": {**REPLACED, "model": None},
+            "job-train": TRAINED,
         }
         return JobView(
             id=job_id,
@@ -597,11 +635,12 @@ MODULES = {
         "pause_search",
         "resume_search",
     ),
+    "training": ("list_recipes", "start_training", "living_training"),
     "replacements": ("list_replaceable", "start_replacement"),
     "candidates": ("get_candidate", "layer_mask"),
     "devices": ("list_devices", "scan_host", "add_device", "remove_device", "probe_device"),
     "deployments": ("start_deployment", "rollback_device", "list_deployments"),
-    "jobs": ("get_job", "cancel_job", "list_jobs"),
+    "jobs": ("get_job", "cancel_job", "resume_job", "list_jobs"),
 }
 
 
