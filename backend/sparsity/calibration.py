@@ -9,12 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, prod
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from backend.sparsity.follower import follower
 from backend.sparsity.prune import prunable_layers
 from backend.sparsity.run import Run
+from codegen.errors import GraphError
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
 
@@ -37,6 +40,13 @@ class Positions:
     row: Tensor
     column: Tensor
 
+    def of_images(self, part: slice, images: int) -> tuple[Positions, slice]:
+        """Positions in a slice of `images` images, counted from its start, and their samples."""
+        each = len(self.image) // max(1, images)
+        samples = slice(part.start * each, part.stop * each)
+        image = self.image[samples] - part.start
+        return Positions(image, self.row[samples], self.column[samples]), samples
+
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
@@ -47,32 +57,86 @@ class Calibration:
         images: normalised float images (n, c, h, w).
         positions: sampled output positions of each convolution.
         targets: (samples, filters) of each convolution and fully connected layer.
+        sums: (samples, filters) of the addition behind a convolution, at its positions, where
+            there is one (`backend.sparsity.follower`).
     """
 
     graph: Graph
     images: Tensor
     positions: Mapping[str, Positions]
     targets: Mapping[str, Tensor]
+    sums: Mapping[str, Tensor]
 
 
 def calibrate(graph: Graph, images: Tensor, seed: int = 0) -> Calibration:
-    """Run the dense net once on normalised images (n, c, h, w) and keep what repair needs."""
+    """Run the dense net once on normalised images (n, c, h, w) and keep what repair needs.
+
+    Raises:
+        GraphError: a weight of the graph is not a number, or the images are of another size.
+    """
+    require_finite(graph)
+    _require_size(graph, images)
     generator = torch.Generator().manual_seed(seed)
     positions: dict[str, Positions] = {}
     targets: dict[str, Tensor] = {}
+    sums: dict[str, Tensor] = {}
     wanted = {node.name for node in prunable_layers(graph)}
+    added: dict[str, list[str]] = {}  # convolutions in front of each addition
     run = Run(graph, images)
     before: Node | None = None
+
+    def keep(node: Node) -> None:
+        value = run.values[node.name]
+        if node.name in wanted:
+            _keep_target(value, node, positions, targets)
+        for name in added.get(node.name, ()):
+            sums[name] = at_positions(value, positions[name])
+
     for node in run.nodes():
-        if before is not None and before.name in wanted:
-            _keep_target(run.values[before.name], before, positions, targets)
+        if before is not None:
+            keep(before)
         if node.op == "conv" and node.name in wanted:
             columns = prod(run.weights[node.weights["weight"]].shape[1:])
             positions[node.name] = _draw_positions(len(images), node, columns, generator)
+            behind = follower(graph, node)
+            if behind is not None and behind.addition is not None:
+                added.setdefault(behind.addition.name, []).append(node.name)
         before = node
-    if before is not None and before.name in wanted:
-        _keep_target(run.values[before.name], before, positions, targets)
-    return Calibration(graph, images, positions, targets)
+    if before is not None:
+        keep(before)
+    return Calibration(graph, images, positions, targets, sums)
+
+
+def require_finite(graph: Graph) -> None:
+    """Refuse weights that are NaN or infinite; constants may be infinite, as attention's masks are.
+
+    Raises:
+        GraphError: names the layer and the weight.
+    """
+    for node in graph.nodes:
+        for role, key in node.weight_items:
+            if role != "value" and not np.isfinite(graph.weights[key].values).all():
+                msg = (
+                    f"layer {node.name!r} has weights that are no numbers ({key!r} holds NaN or "
+                    "infinity): the net cannot be pruned; take an earlier copy of it"
+                )
+                raise GraphError(msg)
+
+
+def _require_size(graph: Graph, images: Tensor) -> None:
+    wanted, given = graph.inputs[0][1].shape[1:], tuple(images.shape[1:])
+    if given != wanted or not len(images):
+        shapes = ["x".join(map(str, shape)) for shape in (given, wanted)]
+        msg = (
+            f"{len(images)} images of {shapes[0]} cannot calibrate {graph.name!r}, which reads "
+            f"images of {shapes[1]}: scale them first"
+        )
+        raise GraphError(msg)
+
+
+def at_positions(value: Tensor, at: Positions) -> Tensor:
+    """Values of a picture (n, c, h, w) at sampled positions: (samples, c)."""
+    return value[at.image, :, at.row, at.column].contiguous()
 
 
 def gather_columns(x: Tensor, node: Node, kernel: tuple[int, int], at: Positions) -> Tensor:
@@ -111,7 +175,6 @@ def _keep_target(
     value: Tensor, node: Node, positions: Mapping[str, Positions], targets: dict[str, Tensor]
 ) -> None:
     if node.op == "conv":
-        at = positions[node.name]
-        targets[node.name] = value[at.image, :, at.row, at.column].contiguous()
+        targets[node.name] = at_positions(value, positions[node.name])
     else:
         targets[node.name] = value.clone()

@@ -2,61 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
-_RIDGE = 1e-3
+from backend.sparsity.moments import Moments
+
 _BYTES_AT_ONCE = 1 << 28
-
-
-@dataclass(frozen=True, eq=False)
-class Moments:
-    """Centred second moments of one layer.
-
-    Attributes:
-        gram: of the inputs, with the ridge on its diagonal, (groups, columns, columns).
-        cross: of inputs and targets plus ridge times the old weights, (groups, columns, filters
-            of a group).
-        input_mean: (groups, columns); zeros where no intercept can be stored.
-        target_mean: (filters,).
-        ridge: what stands on the diagonal, (groups,).
-    """
-
-    gram: Tensor
-    cross: Tensor
-    input_mean: Tensor
-    target_mean: Tensor
-    ridge: Tensor
-
-    @property
-    def groups(self) -> int:
-        """Convolution groups."""
-        return self.gram.shape[0]
-
-
-def measure_moments(x: Tensor, target: Tensor, weight: Tensor, *, centred: bool) -> Moments:
-    """Moments of inputs (groups, samples, columns) and targets (samples, filters).
-
-    The ridge, 1e-3 of the mean diagonal, pulls towards `weight` (filters, columns).
-    """
-    groups, samples, columns = x.shape
-    y = target.view(samples, groups, -1).permute(1, 0, 2)  # (groups, samples, filters of a group)
-    input_mean, target_mean = x.mean(1), y.mean(1)
-    if not centred:
-        input_mean, target_mean = torch.zeros_like(input_mean), torch.zeros_like(target_mean)
-    gram = x.transpose(1, 2) @ x / samples
-    gram -= input_mean.unsqueeze(2) * input_mean.unsqueeze(1)
-    cross = x.transpose(1, 2) @ y / samples
-    cross -= input_mean.unsqueeze(2) * target_mean.unsqueeze(1)
-    diagonal = gram.diagonal(dim1=1, dim2=2)
-    ridge = (_RIDGE * diagonal.mean(1)).clamp(min=1e-8)
-    gram.diagonal(dim1=1, dim2=2).add_(ridge.view(-1, 1))
-    old = weight.view(groups, -1, columns).transpose(1, 2)
-    return Moments(
-        gram, cross + ridge.view(-1, 1, 1) * old, input_mean, target_mean.flatten(), ridge
-    )
 
 
 def solve_kept(moments: Moments, mask: Tensor, band: int) -> Tensor:
@@ -96,6 +47,19 @@ def intercept(moments: Moments, weight: Tensor) -> Tensor:
     groups, columns = moments.input_mean.shape
     means = weight.view(groups, -1, columns) @ moments.input_mean.unsqueeze(2)
     return moments.target_mean - means.flatten()
+
+
+def relative_error(moments: Moments, weight: Tensor) -> float:
+    """Mean squared error of weights (filters, columns), as a share of the targets' variance.
+
+    0 where the targets do not vary.
+    """
+    groups, columns, _ = moments.cross.shape
+    w = weight.view(groups, -1, columns).transpose(1, 2)  # (groups, columns, filters of a group)
+    # the ridge is part of gram and cross; its share of the error is below that of the ridge itself
+    explained = (w * (2.0 * moments.cross - moments.gram @ w)).sum()
+    whole = float(moments.energy.sum())
+    return 0.0 if whole <= 0.0 else max(0.0, 1.0 - float(explained) / whole)
 
 
 def _right_sides(moments: Moments, count: int, band: int) -> Tensor:

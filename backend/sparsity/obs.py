@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.sparsity.least_squares import Moments, factorise
+from backend.sparsity.least_squares import factorise
+from backend.sparsity.moments import Moments
 from backend.sparsity.schemes.structure import FloatArray, Structure
 
 _STEPS = 16
@@ -24,11 +25,10 @@ def obs_scores(
 ) -> FloatArray | None:
     """Scores of columns (bands, columns) for `Scheme.mask_from_scores`, or None.
 
-    None where the layer is too large for it or its filters read different inputs: magnitude then
-    has to do.
+    None where `why_no_obs` has a reason: magnitude then has to do.
     """
     columns = len(structure.units)
-    if moments.groups > 1 or columns > _MOST_COLUMNS or structure.unit_count < 2:
+    if why_no_obs(moments.groups, structure) is not None:
         return None
     count = -(-filters // structure.band)
     inverse = torch.cholesky_inverse(factorise(moments.gram))[0]  # (columns, columns)
@@ -46,13 +46,28 @@ def obs_scores(
         size = structure.alternatives.shape[1]
         keep = structure.unit_count * size / (int(structure.alternatives[0].sum()) * rate)
     if keep < index.shape[1]:
-        ranks = _eliminate(moments, index, structure.band, keep)  # (bands, units)
+        cross = _in_bands(moments.cross[0], structure.band, count)
+        # inverses of some bands at a time
+        step = max(1, _MOST_BYTES // (4 * (index.shape[1] * index.shape[2]) ** 2))
+        parts = [slice(start, start + step) for start in range(0, count, step)]
+        ranks = torch.cat([_eliminate(moments, index[p], cross[p], keep) for p in parts])
     else:
         ranks = torch.ones(index.shape[:2])
     scores = torch.zeros(count, columns + index.shape[1] * index.shape[2])
     wide = ranks.unsqueeze(2).expand_as(index)
     scores.scatter_(1, index.flatten(1), wide.flatten(1))
     return _to_numpy(scores[:, :columns])
+
+
+def why_no_obs(groups: int, structure: Structure) -> str | None:
+    """Why a layer's units cannot be ranked this way, in words, or None where they can."""
+    if groups > 1:
+        return "its filters read different inputs"
+    if len(structure.units) > _MOST_COLUMNS:
+        return f"its filters have {len(structure.units)} weights, more than {_MOST_COLUMNS}"
+    if structure.unit_count < 2:
+        return "its filters are single units"
+    return None
 
 
 def _in_bands(weights: Tensor, band: int, count: int) -> Tensor:
@@ -91,17 +106,17 @@ def _best_patterns(inverse: Tensor, weights: Tensor, structure: Structure) -> Te
     return kept[best] + torch.arange(kernels).view(1, -1, 1) * size
 
 
-def _eliminate(moments: Moments, index: Tensor, band: int, keep: float) -> Tensor:
+def _eliminate(moments: Moments, index: Tensor, cross: Tensor, keep: float) -> Tensor:
     """Rank of every unit, (bands, units): the higher, the later it is removed.
 
     Args:
         moments: of the layer.
         index: columns of each unit, (bands, units, size); numbers from `columns` on are fillers.
-        band: filters of a band.
+        cross: moments of inputs and targets, (bands, columns, filters of a band).
         keep: units of a band that stay.
     """
     count, units, size = index.shape
-    inverse, weights = _start(moments, index.flatten(1), band)
+    inverse, weights = _start(moments, index.flatten(1), cross)
     alive = torch.arange(units).expand(count, units)
     ranks = torch.zeros(count, units)
     left, least = units, max(1, min(units, int(keep)))
@@ -125,13 +140,12 @@ def _eliminate(moments: Moments, index: Tensor, band: int, keep: float) -> Tenso
     return ranks
 
 
-def _start(moments: Moments, index: Tensor, band: int) -> tuple[Tensor, Tensor]:
+def _start(moments: Moments, index: Tensor, cross: Tensor) -> tuple[Tensor, Tensor]:
     """Inverse second moments and refitted weights of each band's columns."""
     count, wide = index.shape
     columns = moments.gram.shape[1]
     real = index < columns
     safe = torch.where(real, index, torch.zeros((), dtype=torch.int64))
-    cross = _in_bands(moments.cross[0], band, count)
     one = bool((index == index[:1]).all())
     part = safe[:1] if one else safe
     gram = moments.gram[0][part.unsqueeze(2), part.unsqueeze(1)]
@@ -139,7 +153,7 @@ def _start(moments: Moments, index: Tensor, band: int) -> tuple[Tensor, Tensor]:
     gram = torch.where(both, gram, torch.zeros(()))
     gram.diagonal(dim1=1, dim2=2).add_((~real[: len(part)]).float())
     inverse = torch.cholesky_inverse(factorise(gram)).expand(count, wide, wide)
-    right = cross.gather(1, safe.unsqueeze(2).expand(-1, -1, band)) * real.unsqueeze(2)
+    right = cross.gather(1, safe.unsqueeze(2).expand(-1, -1, cross.shape[2])) * real.unsqueeze(2)
     return inverse, inverse @ right
 
 

@@ -1,33 +1,64 @@
 """Label-free recovery of one-shot pruning: layer after layer, the kept weights are refitted.
 
 Each layer's kept weights are solved by least squares so that, fed by the already pruned and
-repaired layers before it, it makes what the dense net makes there; a bias or the mean of the batch
-norm behind takes the intercept. Masks are chosen in the same pass (`backend.sparsity.obs`). Related
+repaired layers before it, it makes what the dense net makes there (`backend.sparsity.aim`); a bias
+or the mean of the batch norm behind takes the intercept. Masks are chosen in the same pass. Related
 work: AdaPrune and OBC (Frantar and Alistarh, NeurIPS 2022).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from backend.sparsity.calibration import Calibration, calibrate, gather_columns
+from backend.sparsity.aim import aim_of
+from backend.sparsity.calibration import Calibration, at_positions, calibrate
 from backend.sparsity.candidate import Candidate
-from backend.sparsity.least_squares import Moments, intercept, measure_moments, solve_kept
-from backend.sparsity.obs import obs_scores
+from backend.sparsity.criteria import Criterion, Evidence, criterion_of
+from backend.sparsity.follower import follower
+from backend.sparsity.layer_fit import LayerFit
+from backend.sparsity.least_squares import relative_error
+from backend.sparsity.moments import Moments
+from backend.sparsity.obs import why_no_obs
 from backend.sparsity.patterns import PatternSet
 from backend.sparsity.prune import PrunedLayer, prunable_layers, pruned_layers
 from backend.sparsity.run import Run
-from backend.sparsity.schemes.structure import BoolArray
+from backend.sparsity.schemes.structure import BoolArray, FloatArray
+from backend.sparsity.scored_layers import filter_scores
+from backend.sparsity.slopes import measure_slopes
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
 from codegen.ir.weight import Weight
 
-Selection = Literal["obs", "magnitude"]
+
+@dataclass(frozen=True)
+class LayerRepair:
+    """What the repair did to one layer.
+
+    Attributes:
+        name: of the layer.
+        criterion: that chose its mask; None where it was refitted only.
+        error: mean squared error of its outputs that is left on the calibration images, as a share
+            of their variance; None where it could not be refitted.
+        note: in words, what could not be done as asked; empty otherwise.
+    """
+
+    name: str
+    criterion: str | None
+    error: float | None
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Repaired:
+    """A pruned and repaired graph, and what was done to each layer, in topological order."""
+
+    graph: Graph
+    layers: tuple[LayerRepair, ...] = ()
 
 
 def repair(
@@ -35,50 +66,92 @@ def repair(
     candidate: Candidate,
     images: Tensor | None = None,
     *,
-    select: Selection = "obs",
+    select: str = "obs",
     pattern_sets: Mapping[str, PatternSet] | None = None,
     calibration: Calibration | None = None,
+    labels: Tensor | None = None,
 ) -> Graph:
-    """Prune a dense graph by a candidate and refit what stays.
+    """Prune a dense graph by a candidate and refit what stays: the graph of `repair_layers`."""
+    return repair_layers(
+        graph,
+        candidate,
+        images,
+        select=select,
+        pattern_sets=pattern_sets,
+        calibration=calibration,
+        labels=labels,
+    ).graph
+
+
+def repair_layers(
+    graph: Graph,
+    candidate: Candidate,
+    images: Tensor | None = None,
+    *,
+    select: str = "obs",
+    pattern_sets: Mapping[str, PatternSet] | None = None,
+    calibration: Calibration | None = None,
+    labels: Tensor | None = None,
+) -> Repaired:
+    """Prune a dense graph by a candidate and refit what stays, and tell what was done.
 
     Args:
         graph: the dense graph.
         candidate: what to prune.
-        images: about 512 normalised images, float (n, c, h, w); their labels are not needed.
-        select: how masks are chosen.
+        images: about 512 normalised images, float (n, c, h, w).
+        select: how masks are chosen, a row of `CRITERIA`.
         pattern_sets: by name; the shipped ones when not given.
         calibration: of this graph, in place of `images`, where many candidates are repaired.
+        labels: classes of the images, for criteria of gradients alone: the refit never sees them.
+            Without, these take classes drawn from the dense net's output.
 
     Raises:
-        PlanError: the candidate does not fit the graph.
+        PlanError: the candidate does not fit the graph, or there is no such criterion.
+        GraphError: a weight is not a number, or the images are of another size.
     """
-    layers = {layer.node.name: layer for layer in pruned_layers(graph, candidate, pattern_sets)}
+    criterion = criterion_of(select)
+    layers = list(pruned_layers(graph, candidate, pattern_sets))
     if not layers:
-        return graph
+        return Repaired(graph)
     if calibration is None:
         if images is None:
             msg = "repair needs images or a calibration"
             raise ValueError(msg)
         calibration = calibrate(graph, images)
-    return _Pass(calibration, layers, select).run()
+    slopes: Mapping[str, FloatArray] = {}
+    if criterion.needs == "gradients":
+        names = [layer.node.name for layer in layers]
+        slopes = measure_slopes(graph, calibration.images, labels, layers=names)
+    scores = filter_scores(layers, criterion, slopes)
+    if scores:
+        layers = list(pruned_layers(graph, candidate, pattern_sets, filter_scores=scores))
+    by_name = {layer.node.name: layer for layer in layers}
+    return _Pass(calibration, by_name, criterion, slopes).run()
 
 
 class _Pass:
     """One walk over the graph with the weights changing under way."""
 
     def __init__(
-        self, calibration: Calibration, layers: Mapping[str, PrunedLayer], select: Selection
+        self,
+        calibration: Calibration,
+        layers: Mapping[str, PrunedLayer],
+        criterion: Criterion,
+        slopes: Mapping[str, FloatArray],
     ) -> None:
         self._calibration = calibration
         self._graph = calibration.graph
         self._layers = layers
-        self._select = select
+        self._criterion = criterion
+        self._slopes = slopes
         self._run = Run(self._graph, calibration.images)
+        self._dense = {key: weight.values for key, weight in self._graph.weights.items()}
         self._masks: dict[str, BoolArray] = {}
         self._refitted = {node.name for node in prunable_layers(self._graph)}
         self._changed: set[str] = set()  # values that differ from the dense net's
+        self._told: list[LayerRepair] = []
 
-    def run(self) -> Graph:
+    def run(self) -> Repaired:
         """Walk to the last layer and return the new graph."""
         for node in self._run.nodes():
             moved = any(source in self._changed for source in node.inputs)
@@ -91,54 +164,70 @@ class _Pass:
         for key, old in self._graph.weights.items():
             mask = self._masks.get(key, old.mask)
             changed[key] = Weight(self._run.weights[key].numpy(), mask)
-        return self._graph.with_weights(changed)
+        return Repaired(self._graph.with_weights(changed), tuple(self._told))
 
     def _refit(self, node: Node, layer: PrunedLayer | None) -> None:
         key = node.weights["weight"]
         weight = self._run.weights[key]
         if len(node.inputs) > 1 or node.text("activation") != "none":
-            # what the dense net made before a fused activation is not known: magnitude alone
-            if layer is not None:
-                mask = layer.mask()
-                self._masks[key] = mask
-                self._run.weights[key] = weight * torch.from_numpy(mask)
+            self._only_mask(node, layer)
             return
         absorber = _absorber(self._graph, node)
-        moments = self._moments(node, weight, centred=absorber is not None)
+        fit = self._fit(node, weight, centred=absorber is not None)
+        used, note = None, ""
         if layer is not None:
-            mask = self._choose(layer, moments)
-            self._masks[key] = mask
-        else:
+            self._masks[key], used, note = self._choose(layer, fit.moments)
+        mask = self._masks.get(key)
+        if mask is None:
             old = self._graph.weights[key].mask
             mask = np.ones(weight.shape, dtype=bool) if old is None else old
         flat = torch.from_numpy(np.ascontiguousarray(mask)).view(len(weight), -1)
-        solved = solve_kept(moments, flat, _shared_band(flat, layer))
+        solved, shift = fit.solve(flat, _shared_band(flat, layer))
+        self._told.append(LayerRepair(node.name, used, relative_error(fit.moments, solved), note))
         self._run.weights[key] = solved.view_as(weight)
         if absorber is not None:
             taker, sign = absorber
-            shift = intercept(moments, solved)
             stored = self._run.weights[taker]
             self._run.weights[taker] = shift if sign > 0 else stored - shift
             # a convolution with a bias made its target with it: the intercept holds all of it
 
-    def _moments(self, node: Node, weight: Tensor, *, centred: bool) -> Moments:
+    def _only_mask(self, node: Node, layer: PrunedLayer | None) -> None:
+        """What the dense net made before a fused activation is not known: magnitude alone."""
+        if layer is None:
+            return
+        key, mask = node.weights["weight"], layer.mask()
+        self._masks[key] = mask
+        self._run.weights[key] = self._run.weights[key] * torch.from_numpy(mask)
+        note = "masked by magnitude and not refitted: its activation is part of it"
+        self._told.append(LayerRepair(node.name, "magnitude", None, note))
+
+    def _fit(self, node: Node, weight: Tensor, *, centred: bool) -> LayerFit:
         x = self._run.values[node.inputs[0]]
         target = self._calibration.targets[node.name]
-        if node.op == "conv":
-            kernel = (weight.shape[2], weight.shape[3])
-            at = self._calibration.positions[node.name]
-            columns = gather_columns(x, node, kernel, at)
-        else:
-            columns = x.unsqueeze(0)
-        return measure_moments(columns, target, weight.flatten(1), centred=centred)
+        at = self._calibration.positions.get(node.name)
+        behind = follower(self._graph, node) if at is not None else None
+        other = None
+        if behind is not None and behind.other in self._run.values and at is not None:
+            other = at_positions(self._run.values[behind.other], at)
+        aim = aim_of(target, behind, self._dense, self._calibration.sums.get(node.name), other)
+        return LayerFit(node, x, weight, at, aim, centred=centred)
 
-    def _choose(self, layer: PrunedLayer, moments: Moments) -> BoolArray:
-        if self._select == "obs" and not layer.scheme.is_joint:
-            filters = len(layer.weight)
-            scores = obs_scores(moments, layer.structure, filters, layer.choice.rate)
-            if scores is not None:
-                return layer.mask_from_scores(scores)
-        return layer.mask()
+    def _choose(self, layer: PrunedLayer, moments: Moments) -> tuple[BoolArray, str | None, str]:
+        """Mask, what chose it (None: nothing was to choose) and a note."""
+        if layer.choice.is_dense:
+            return layer.mask(), None, ""
+        if layer.scheme.is_joint:
+            # ranked together with the layers it is tied to, before the walk
+            joint = "magnitude" if self._criterion.needs == "moments" else self._criterion.name
+            return layer.mask(), joint, ""
+        weight = layer.weight.reshape(len(layer.weight), -1)
+        slopes = self._slopes.get(layer.node.name)
+        evidence = Evidence(weight, layer.structure, layer.choice.rate, slopes, moments)
+        scores = self._criterion.scores(evidence)
+        if scores is not None:
+            return layer.mask_from_scores(scores), self._criterion.name, ""
+        reason = why_no_obs(moments.groups, layer.structure)
+        return layer.mask(), "magnitude", f"masked by magnitude: {reason}"
 
 
 def _shared_band(mask: Tensor, layer: PrunedLayer | None) -> int:

@@ -11,7 +11,8 @@ from backend.models.graph_module import GraphModule
 from backend.sparsity.batch_norm import reestimate_batch_norm
 from backend.sparsity.calibration import Positions, calibrate, gather_columns
 from backend.sparsity.candidate import Candidate, LayerChoice
-from backend.sparsity.least_squares import measure_moments, solve_kept
+from backend.sparsity.least_squares import solve_kept
+from backend.sparsity.moments import measure_moments
 from backend.sparsity.obs import obs_scores
 from backend.sparsity.patterns import SCPS
 from backend.sparsity.prune import prunable_layers, prune_graph
