@@ -9,6 +9,7 @@ from app.components import links
 from app.viewmodels.deployments import device_title
 from app.viewmodels.numbers import count, percent
 from app.viewmodels.search_form import (
+    CRITERIA,
     PRESETS,
     RATES,
     SAMPLERS,
@@ -264,4 +265,11 @@ def training_fields(base: Config, key: str) -> dict[str, Any]:
             help="Passes over these images. 0 only repairs the weights.",
             key=f"epochs-{key}",
         )
-    return {"images": int(number), "epochs": int(rounds)}
+    criterion = _select(
+        "Criterion",
+        list(CRITERIA),
+        str(training.get("criterion") or "obs"),
+        lambda n: CRITERIA[n],
+        "Which weights stay. Labels are not used for it.",
+    )
+    return {"images": int(number), "epochs": int(rounds), "criterion": criterion}

@@ -23,6 +23,13 @@ SCHEMES = {
     "unstructured": "unstructured",
     "one_by_n": "1×N",
 }
+CRITERIA = {
+    "obs": "Optimal Brain Surgeon – what the rest can make up for",
+    "magnitude": "magnitude – the largest weights",
+    "taylor": "Taylor – first-order change of the loss",
+    "snip": "SNIP – sensitivity to a mask",
+    "geometric_median": "geometric median – what others can stand in for goes",
+}
 RATES = (1.5, 2.25, 3.0, 4.0, 6.0, 8.1, 12.0, 16.0)
 
 

@@ -19,6 +19,12 @@ def register(app: typer.Typer) -> None:
         data: Annotated[str, typer.Option(help="Data set: sample, or a path.")] = "sample",
         epochs: Annotated[int, typer.Option(min=0, max=1000, help="Of fine-tuning.")] = 1,
         images: Annotated[int, typer.Option(min=64, help="Training images of an epoch.")] = 4000,
+        criterion: Annotated[
+            str, typer.Option(help="What is kept: obs, magnitude, taylor, snip, geometric_median.")
+        ] = "obs",
+        with_labels: Annotated[
+            bool, typer.Option("--with-labels", help="Gradient criteria may see labels.")
+        ] = False,
         json: Annotated[
             str | None, typer.Option(metavar="FILE", help="Write rates as JSON; - is stdout.")
         ] = None,
@@ -30,6 +36,7 @@ def register(app: typer.Typer) -> None:
         from backend.config.plan_file import load_plan
         from backend.data.registry import open_data
         from backend.models.zoo import MODELS, has_trained_weights, load_model
+        from backend.sparsity.criteria import criterion_of
         from backend.storage.artifacts import write_whole
         from codegen.errors import PlanError
 
@@ -46,6 +53,7 @@ def register(app: typer.Typer) -> None:
             typer.echo("the model stores no preprocessing: the data set's is taken", err=True)
             graph = replace(graph, preprocessing=opened.preprocessing)
         candidate = load_plan(plan, graph)
+        criterion_of(criterion)
 
         # torch is slow to import: mistakes are told before
         from backend.training.prune_by_plan import prune_by_plan
@@ -59,7 +67,14 @@ def register(app: typer.Typer) -> None:
             shown["phase"] = phase
 
         result = prune_by_plan(
-            graph, opened, candidate, epochs=epochs, images=images, on_progress=say
+            graph,
+            opened,
+            candidate,
+            epochs=epochs,
+            images=images,
+            criterion=criterion,
+            with_labels=with_labels,
+            on_progress=say,
         )
         write_whole(out, export_onnx(result.graph), mode=0o644)
         if json != "-":
@@ -69,6 +84,9 @@ def register(app: typer.Typer) -> None:
                     f"{row.name:32s} {row.scheme:14s} {row.asked:7.2f} {row.achieved:9.2f} "
                     f"{row.kept:9d}"
                 )
+            for told in result.layers:
+                if told.note:
+                    typer.echo(f"{told.name}: {told.note}")
             typer.echo(f"overall rate {result.rate:.2f}")
             for title, seen in (
                 ("dense", result.dense),
@@ -84,6 +102,7 @@ def register(app: typer.Typer) -> None:
             report = {
                 "rate": result.rate,
                 "layers": [asdict(row) for row in result.rates],
+                "repair": [asdict(told) for told in result.layers],
                 "dense": asdict(result.dense),
                 "repaired": asdict(result.repaired),
                 "tuned": asdict(result.tuned),

@@ -115,9 +115,19 @@ class Training(_Section):
     batch: int = Field(default=64, ge=1, le=4096)
     distillation: bool = True
     repair_images: int = Field(default=512, ge=1, le=100_000)
-    select: Literal["obs", "magnitude"] = "obs"
+    criterion: str = "obs"
     validation_images: int = Field(default=2000, ge=1, le=10_000_000)
     test_images: int = Field(default=10_000, ge=0, le=10_000_000)
+
+    @field_validator("criterion")
+    @classmethod
+    def _known_criterion(cls, name: str) -> str:
+        from backend.sparsity.criteria import CRITERIA
+
+        if name not in CRITERIA:
+            msg = f"there is no criterion {name!r}; take one of {', '.join(CRITERIA)}"
+            raise ValueError(msg)
+        return name
 
 
 class SearchConfig(_Section):

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-EVALUATION_VERSION = 1
+EVALUATION_VERSION = 2
 """Part of every key: raise it when training, repair or generated code change results."""
 
 

@@ -145,7 +145,7 @@ class Evaluator:
             graph = repair(
                 graph,
                 candidate,
-                select=training.select,
+                select=training.criterion,
                 pattern_sets=self._pattern_sets,
                 calibration=self._calibration,
             )

@@ -11,7 +11,7 @@ from backend.data.image_data import ImageData
 from backend.data.splits import split_validation
 from backend.sparsity.candidate import Candidate
 from backend.sparsity.patterns import PatternSet
-from backend.sparsity.repair import repair
+from backend.sparsity.repair import LayerRepair, repair_layers
 from backend.sparsity.report import LayerRate, achieved, overall_rate
 from backend.training.calibration import calibrate_on
 from backend.training.evaluate import Accuracy, evaluate
@@ -29,6 +29,7 @@ class PruneResult:
         graph: pruned, repaired and fine-tuned.
         rates: of every convolution and fully connected layer.
         rate: dense weights of these layers divided by the kept ones.
+        layers: what the repair did to each layer.
         dense: the model as it was given.
         repaired: after repair, before any training.
         tuned: in the end.
@@ -37,6 +38,7 @@ class PruneResult:
     graph: Graph
     rates: tuple[LayerRate, ...]
     rate: float
+    layers: tuple[LayerRepair, ...]
     dense: Accuracy
     repaired: Accuracy
     tuned: Accuracy
@@ -50,6 +52,8 @@ def prune_by_plan(
     epochs: int = 1,
     images: int = 4000,
     seed: int = 0,
+    criterion: str = "obs",
+    with_labels: bool = False,
     pattern_sets: Mapping[str, PatternSet] | None = None,
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> PruneResult:
@@ -62,6 +66,8 @@ def prune_by_plan(
         epochs: of fine-tuning; 0 leaves it out.
         images: training images of an epoch, at most.
         seed: of fine-tuning.
+        criterion: how masks are chosen, a row of `CRITERIA`.
+        with_labels: gradient criteria see labels; else the dense net's own output alone.
         pattern_sets: by name; the shipped ones when not given.
         on_progress: called with (phase, steps done, all steps).
 
@@ -79,8 +85,17 @@ def prune_by_plan(
     dense = evaluate(graph, data.test_images, data.test_labels)
     indices = split_validation(data).train_indices[:images]
     say("repair")
-    calibration = calibrate_on(graph, data.train_images[indices[:CALIBRATION_IMAGES]])
-    pruned = repair(graph, candidate, calibration=calibration, pattern_sets=pattern_sets)
+    seen = indices[:CALIBRATION_IMAGES]
+    labels = torch.from_numpy(data.train_labels[seen]) if with_labels else None
+    done = repair_layers(
+        graph,
+        candidate,
+        select=criterion,
+        calibration=calibrate_on(graph, data.train_images[seen]),
+        pattern_sets=pattern_sets,
+        labels=labels,
+    )
+    pruned = done.graph
     repaired = evaluate(pruned, data.test_images, data.test_labels)
     tuned = fine_tune(
         pruned,
@@ -94,4 +109,4 @@ def prune_by_plan(
     say("measure the pruned net")
     final = evaluate(tuned, data.test_images, data.test_labels)
     rates = tuple(achieved(tuned, candidate))
-    return PruneResult(tuned, rates, overall_rate(rates), dense, repaired, final)
+    return PruneResult(tuned, rates, overall_rate(rates), done.layers, dense, repaired, final)

@@ -58,3 +58,10 @@ def test_wrong_yaml_is_told_in_one_sentence(text: str, says: str) -> None:
 
 def test_title_names_model_data_and_device() -> None:
     assert titles({"model": "resnet20", "data": "sample"}) == "resnet20 · sample · ?"
+
+
+def test_form_offers_every_criterion() -> None:
+    from app.viewmodels.search_form import CRITERIA
+    from backend.sparsity import criteria
+
+    assert list(CRITERIA) == list(criteria.CRITERIA)

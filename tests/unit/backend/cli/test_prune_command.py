@@ -71,3 +71,15 @@ def test_a_wrong_plan_writes_nothing(folder: Path) -> None:
         "plan.yaml",
         "small.safetensors",
     ]
+
+
+def test_criterion_decides_what_stays_and_is_told(folder: Path) -> None:
+    report = folder / "report.json"
+    plan = "layers: {middle: {scheme: block_punched, rate: 2}}"
+    more = ("--epochs", "0", "--criterion", "taylor", "--with-labels", "--json", str(report))
+    prune(folder, plan, *more)
+    told = {row["name"]: row for row in json.loads(report.read_text())["repair"]}
+    assert told["middle"]["criterion"] == "taylor"
+    assert 0 < told["middle"]["error"] < 1
+    with pytest.raises(PlanError, match=r"no criterion 'largest'.*magnitude"):
+        prune(folder, plan, "--criterion", "largest")

@@ -96,3 +96,9 @@ def test_files_that_are_no_configuration_are_refused(tmp_path: Path, text: str, 
 def test_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         load_config(tmp_path / "absent.yaml")
+
+
+def test_an_unknown_criterion_is_one_sentence() -> None:
+    assert parse_config({"training": {"criterion": "snip"}}).training.criterion == "snip"
+    (found,) = problems({"training": {"criterion": "largest"}})
+    assert "no criterion 'largest'" in found and "geometric_median" in found
