@@ -22,6 +22,7 @@ COMMAND_GROUPS = (
     "replace",
     "train",
     "prune",
+    "patterns",
     "search",
     "demo",
     "enhance",

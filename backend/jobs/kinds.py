@@ -20,6 +20,7 @@ JOB_KINDS: Mapping[str, str] = {
     "scan_host_key": "backend.jobs.device_jobs:scan_host_key",
     "train_model": "backend.jobs.train_model:train_model",
     "import_model": "backend.jobs.import_model:import_model",
+    "extract_library": "backend.jobs.extract_library:extract_library",
     "replace_model": "backend.jobs.replace_model:replace_model",
     "enhance": "backend.jobs.enhance:enhance",
 }

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from backend.services.errors import PunchcardError
+from backend.services.pattern_views import CensusEntry, TradePoint
 from backend.services.replacements import ReplaceableRow
 from backend.services.training import RecipeCard
 from backend.services.views import (
@@ -89,6 +90,19 @@ NATURAL = (
     (0, 0, 0, 1, 1, 0, 1, 1, 0),
     (0, 0, 0, 0, 1, 1, 0, 1, 1),
 )
+LIBRARY = {
+    "patterns": "resnet20-library",
+    "stages": [
+        {
+            "before": 8,
+            "after": 4,
+            "counts": {"010111000": 40, "010110010": 30, "010011010": 20, "000111010": 5},
+            "dropped_share": 0.05,
+            "coverage": 0.95,
+            "held": False,
+        }
+    ],
+}
 SOURCE = """#include <stdint.h>
 
 /* punchcard 0.1.0, target x86_64-avx2, tile 4x16 */
@@ -286,13 +300,45 @@ class FakeStudio:
         self.calls.append(("delete_pattern_set", (name,)))
         self.sets.pop(name, None)
 
-    def propose_patterns(self, model: str, size: int) -> PatternSetView:
-        return PatternSetView(
-            name=f"{model}-natural-{size}",
-            patterns=NATURAL[:size],
-            preset=False,
-            coverage=tuple(1 / size for _ in range(size)),
+    def study_patterns(self, model: str) -> tuple[CensusEntry, ...]:
+        if self.scenario == "failed":
+            raise PunchcardError(f"{model!r} has no 3x3 convolutions to take patterns from")
+        shares = [(8 - place) / 36 for place in range(8)]
+        return tuple(
+            CensusEntry(
+                cells=cells,
+                count=int(3600 * share),
+                share=share,
+                covered=sum(shares[: place + 1]),
+                energy=0.5 + 0.04 * place,
+            )
+            for place, (cells, share) in enumerate(zip(NATURAL, shares, strict=True))
         )
+
+    def extract_patterns(
+        self, model: str, size: int, method: str, *, target: str, mu: float
+    ) -> PatternSetView:
+        self.calls.append(("extract_patterns", (model, size, method, target, mu)))
+        chosen = NATURAL[:size]
+        return PatternSetView(
+            name=f"{method}-{size}",
+            patterns=chosen,
+            preset=False,
+            note=f"most frequent in {model}",
+            coverage=tuple(1 / len(chosen) for _ in chosen),
+        )
+
+    def trade_patterns(self, model: str, size: int, target: str) -> tuple[TradePoint, ...]:
+        if "avx2" in target:
+            return (TradePoint(mu=0.0, energy=0.72, loads=32, patterns=NATURAL),)
+        return (
+            TradePoint(mu=0.0, energy=0.72, loads=9, patterns=NATURAL),
+            TradePoint(mu=0.03, energy=0.66, loads=7, patterns=NATURAL[1:]),
+        )
+
+    def start_library(self, model: str, data: str, **options: Any) -> str:
+        self.calls.append(("start_library", (model, data, options)))
+        return "job-library"
 
     def validate_patterns(self, patterns: Any) -> list[str]:
         found = []
@@ -589,6 +635,7 @@ class FakeStudio:
             "job-import": {"model": "resnet8"},
             "job-scan": {"fingerprint": "SHA256:abc", "host": "pi.local", "port": 22},
             "job-rollback": {"release": "r-1"},
+            "job-library": LIBRARY,
             "job-replace": REPLACED,
             "job-gain": {**REPLACED, "model": None},
             "job-train": TRAINED,
@@ -622,9 +669,10 @@ MODULES = {
         "list_pattern_sets",
         "save_pattern_set",
         "delete_pattern_set",
-        "propose_patterns",
         "validate_patterns",
     ),
+    "pattern_study": ("study_patterns", "extract_patterns", "trade_patterns"),
+    "pattern_libraries": ("start_library",),
     "searches": (
         "default_config",
         "validate_config",

@@ -167,6 +167,79 @@ def test_preset_is_duplicated_before_it_can_be_edited(open_page: Open, studio: F
     assert len(rows) == 8
 
 
+def test_census_says_what_a_library_covers(open_page: Open) -> None:
+    app = open_page("patterns", view="census", model="resnet20")
+    assert "among the first 8" in words(app)
+    assert len(app.get("plotly_chart")) == 2
+    assert app.dataframe[0].value["pattern"][0] == "010/111/000"
+
+
+def test_a_net_without_3x3_kernels_is_said_in_the_census(open_page: Open) -> None:
+    text = words(open_page("patterns", "failed", view="census", model="resnet20"))
+    assert "has no 3x3 convolutions" in text
+    assert "Pick a net with" in text
+
+
+def test_extracted_set_is_kept_and_opened(open_page: Open, studio: FakeStudio) -> None:
+    app = open_page("patterns", view="extract", model="resnet20")
+    assert studio.calls[-1][1][:3] == ("resnet20", 8, "natural")
+    assert "Input vectors loaded" in words(app)
+    next(b for b in app.button if b.label == "Keep this set").click().run()
+    assert "resnet20-natural-8" in studio.sets
+    assert app.query_params["set"] == "resnet20-natural-8"
+    assert "view" not in app.query_params
+
+
+@pytest.mark.parametrize(
+    ("target", "charts", "says"),
+    [("x86_64-avx512", 1, "loads"), ("x86_64-avx2", 0, "nothing to trade")],
+)
+def test_costed_extraction_shows_the_curve_where_there_is_one(
+    open_page: Open, target: str, charts: int, says: str
+) -> None:
+    app = open_page("patterns", view="extract", model="resnet20")
+    next(w for w in app.segmented_control if w.label == "Method").set_value("cost").run()
+    next(w for w in app.selectbox if w.label == "Target").set_value(target).run()
+    next(w for w in app.toggle if "curve" in w.label).set_value(True).run()
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == charts
+    assert says in words(app)
+
+
+def test_library_is_started_once_for_a_double_click(open_page: Open, studio: FakeStudio) -> None:
+    app = open_page("patterns", view="library", model="resnet20")
+    app.session_state["library-request"] = "one-intent"
+    next(b for b in app.button if b.label == "Start").click().run()
+    model, _, options = next(args for name, args in studio.calls if name == "start_library")
+    assert (model, options["request_id"]) == ("resnet20", "one-intent")
+    assert app.query_params["job"] == "job-library"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "says"),
+    [
+        ("full", "4 patterns are left"),
+        ("working", "reading nodes"),
+        ("failed", "The extraction failed."),
+    ],
+)
+def test_library_job_has_its_states(open_page: Open, scenario: str, says: str) -> None:
+    app = open_page("patterns", scenario, view="library", job="job-library")
+    text = words(app) + " ".join(str(p.text) for p in app.get("progress"))
+    assert not app.exception
+    assert says in text
+
+
+def test_derivation_says_that_its_match_is_approximate(open_page: Open) -> None:
+    app = open_page("patterns", view="scp")
+    text = words(app)
+    assert "9.99" in text
+    assert "7.23" in text
+    assert "do not derive it" in text
+    next(s for s in app.slider if s.label == "n").set_value(7).run()
+    assert "7.49" in words(app)
+
+
 def test_own_set_is_deleted_only_after_a_question(open_page: Open, studio: FakeStudio) -> None:
     app = open_page("patterns", set="mine")
     next(b for b in app.button if b.label == "Delete").click().run()
