@@ -29,6 +29,7 @@ def navigation() -> StreamlitPage:
                 st.Page(links.SEARCH, title="Search", icon=":material/search:"),
                 st.Page(links.FRONT, title="Front", icon=":material/scatter_plot:"),
                 st.Page(links.CANDIDATE, title="Candidate", icon=":material/article:"),
+                st.Page(links.ENHANCE, title="Enhancement", icon=":material/center_focus_strong:"),
             ],
             "Deliver": [
                 st.Page(links.DEVICES, title="Devices", icon=":material/developer_board:"),

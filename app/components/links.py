@@ -10,6 +10,7 @@ PATTERNS = "pages/patterns.py"
 SEARCH = "pages/search.py"
 FRONT = "pages/front.py"
 CANDIDATE = "pages/candidate.py"
+ENHANCE = "pages/enhance.py"
 DEVICES = "pages/devices.py"
 DEPLOY = "pages/deploy.py"
 

@@ -88,6 +88,12 @@ def draw(view: CandidateView) -> None:
             on_click="ignore",
         )
     st.page_link(
+        links.ENHANCE,
+        label="Compare what it sees",
+        icon=":material/center_focus_strong:",
+        query_params={"candidate": view.id, "new": "1"},
+    )
+    st.page_link(
         links.FRONT,
         label="Back to the front",
         icon=":material/arrow_back:",

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import fake_enhancement
 import numpy as np
 
 from backend.services.errors import PunchcardError
@@ -628,6 +629,31 @@ class FakeStudio:
         )
         return [view]
 
+    # enhancement
+    def list_nets(self) -> Any:
+        return fake_enhancement.nets()
+
+    def base_of(self, name: str) -> tuple[str, str]:
+        raise PunchcardError(f"{name!r} is no candidate of a search: name the dense net beside it")
+
+    def start_study(self, order: Any, files: Any = (), *, request_id: str | None = None) -> str:
+        self.calls.append(("start_study", (order, files, request_id)))
+        return fake_enhancement.STUDY_ID
+
+    def list_studies(self, limit: int = 20) -> Any:
+        if self.scenario == "empty":
+            return []
+        return [fake_enhancement.study(self.get_job(fake_enhancement.STUDY_ID))]
+
+    def get_study(self, job_id: str) -> Any:
+        return fake_enhancement.study(self.get_job(job_id))
+
+    def picture_rows(self, job_id: str) -> Any:
+        return fake_enhancement.picture_rows()
+
+    def pictures_zip(self, job_id: str) -> bytes:
+        return b"PK"
+
     # jobs
     def get_job(self, job_id: str) -> JobView:
         state = {"working": "running", "failed": "failed"}.get(self.scenario, "done")
@@ -688,6 +714,15 @@ MODULES = {
     "candidates": ("get_candidate", "layer_mask"),
     "devices": ("list_devices", "scan_host", "add_device", "remove_device", "probe_device"),
     "deployments": ("start_deployment", "rollback_device", "list_deployments"),
+    "enhancement": (
+        "list_nets",
+        "base_of",
+        "start_study",
+        "list_studies",
+        "get_study",
+        "picture_rows",
+        "pictures_zip",
+    ),
     "jobs": ("get_job", "cancel_job", "resume_job", "list_jobs"),
 }
 

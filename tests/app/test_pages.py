@@ -4,7 +4,17 @@ import pytest
 from fake_studio import SCENARIOS, SEARCH_ID, FakeStudio
 from page_driver import Open, words
 
-PAGES = ("home", "model", "patterns", "search", "front", "candidate", "devices", "deploy")
+PAGES = (
+    "home",
+    "model",
+    "patterns",
+    "search",
+    "front",
+    "candidate",
+    "enhance",
+    "devices",
+    "deploy",
+)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -25,6 +35,7 @@ EMPTY = {
     "search": ("No search yet.", "Start the search"),
     "front": ("No front yet", "Set up a search"),
     "candidate": ("No candidate picked", "Open the front"),
+    "enhance": ("No study yet", "Start the study"),
     "deploy": ("Nothing deployed yet", "Open the front"),
 }
 
@@ -319,7 +330,12 @@ def test_device_is_removed_only_after_a_question(open_page: Open, studio: FakeSt
 
 def test_every_input_has_a_help_text(open_page: Open) -> None:
     kinds = ("selectbox", "number_input", "text_input", "multiselect", "slider", "toggle")
-    for page, address in (("search", {"new": "1"}), ("patterns", {}), ("devices", {})):
+    for page, address in (
+        ("search", {"new": "1"}),
+        ("patterns", {}),
+        ("devices", {}),
+        ("enhance", {"new": "1"}),
+    ):
         app = open_page(page, **address)
         for kind in kinds:
             for widget in app.get(kind):
