@@ -23,7 +23,8 @@ class PruningRow:
     Attributes:
         title: as it is printed.
         choice: of every pruned layer; None leaves the net dense.
-        algorithm: "repair" (masks and weights by least squares), "magnitude" (masks alone).
+        algorithm: "repair" (one shot, masks and weights by least squares) or a key of
+            `pruning_run.METHODS`.
         is_trained: whether the extra training follows.
         rate: its peak learning rate; 0: the profile's.
     """

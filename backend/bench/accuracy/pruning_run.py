@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from shutil import rmtree
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,25 @@ from backend.bench.accuracy.pruning_row import PruningRow, extra_recipe
 from backend.bench.accuracy.start import Start
 from backend.bench.accuracy.workplace import Workplace
 from backend.data.splits import Indices, split_validation
-from backend.sparsity.prune import prune_graph
+from backend.sparsity.candidate import Candidate, LayerChoice
 from backend.sparsity.repair import repair
 from backend.sparsity.report import achieved, overall_rate
+from backend.training.algorithms import ALGORITHMS
+from backend.training.algorithms.pruning_run import PruningRun
+from backend.training.algorithms.settings import PruneSettings
 from backend.training.calibration import calibrate_on
 from backend.training.classifier import train_classifier
 from backend.training.evaluate import evaluate
 from codegen.ir.graph import Graph
 from codegen.ir.storage import load_graph, save_graph
+
+REPAIR = "repair"
+METHODS: dict[str, tuple[str, dict[str, Any]]] = {
+    "admm": ("admm", {}),
+    "iterative": ("iterative", {}),
+    "magnitude": ("one_shot", {"criterion": "magnitude", "repair": False}),
+}
+"""Algorithm and settings of rows by their `algorithm`, beside one-shot with repair."""
 
 
 def run_row(place: Workplace, cell: Cell, start: Start) -> dict[str, Any]:
@@ -28,16 +40,19 @@ def run_row(place: Workplace, cell: Cell, start: Start) -> dict[str, Any]:
     row: PruningRow = cell.work
     data = place.data
     begin = time.perf_counter()
-    graph, values = _pruned(place, cell, start)
-    if row.choice is not None:
-        values["repair_s"] = time.perf_counter() - begin
-    if row.is_trained:
+    if row.choice is None or row.algorithm == REPAIR:
+        graph, values = _pruned(place, cell, start)
         if row.choice is not None:
-            values["repaired_accuracy"] = evaluate(
-                graph, data.test_images, data.test_labels
-            ).accuracy
-        begin = time.perf_counter()
-        graph = _trained(place, cell, start, graph)
+            values["repair_s"] = time.perf_counter() - begin
+        if row.is_trained:
+            if row.choice is not None:
+                seen = evaluate(graph, data.test_images, data.test_labels)
+                values["repaired_accuracy"] = seen.accuracy
+            begin = time.perf_counter()
+            graph = _trained(place, cell, start, graph)
+            values["train_s"] = time.perf_counter() - begin
+    else:
+        graph, values = _by_algorithm(place, cell, start, row.choice)
         values["train_s"] = time.perf_counter() - begin
     test = evaluate(graph, data.test_images, data.test_labels)
     kept_back = split_validation(data).validation_indices
@@ -74,15 +89,46 @@ def _pruned(place: Workplace, cell: Cell, start: Start) -> tuple[Graph, dict[str
         return start.graph, {"rate": 1.0}
     candidate = candidate_of(start.graph, row.choice)
     sets = pattern_sets(place, cell.net, start.graph)
-    if row.algorithm == "magnitude":
-        graph = prune_graph(start.graph, candidate, pattern_sets=sets)
-    else:
-        seen = row_images(place, cell.seed)[: place.profile.repair_images]
-        calibration = calibrate_on(start.graph, place.data.train_images[seen])
-        graph = repair(start.graph, candidate, calibration=calibration, pattern_sets=sets)
+    seen = row_images(place, cell.seed)[: place.profile.repair_images]
+    calibration = calibrate_on(start.graph, place.data.train_images[seen])
+    graph = repair(start.graph, candidate, calibration=calibration, pattern_sets=sets)
+    return graph, _rates(graph, candidate)
+
+
+def _rates(graph: Graph, candidate: Candidate) -> dict[str, Any]:
     rates = achieved(graph, candidate)
     pruned = [rate for rate in rates if rate.scheme != "dense"]
-    return graph, {"rate": overall_rate(rates), "pruned_rate": overall_rate(pruned)}
+    return {"rate": overall_rate(rates), "pruned_rate": overall_rate(pruned)}
+
+
+def _by_algorithm(
+    place: Workplace, cell: Cell, start: Start, choice: LayerChoice
+) -> tuple[Graph, dict[str, Any]]:
+    """Masks and training together, by a registered algorithm; its epochs are the row's."""
+    row: PruningRow = cell.work
+    algorithm, changed = METHODS[row.algorithm]
+    candidate = candidate_of(start.graph, choice)
+    settings = PruneSettings(
+        recipe=extra_recipe(place.profile, row, cell.seed),
+        repair_images=place.profile.repair_images,
+        **changed,
+    )
+    folder = place.path(cell.key, ".run")
+    pruned = ALGORITHMS[algorithm].run(
+        PruningRun(
+            graph=start.graph,
+            candidate=candidate,
+            data=place.data,
+            indices=row_images(place, cell.seed),
+            settings=settings,
+            teacher=start.graph,
+            pattern_sets=pattern_sets(place, cell.net, start.graph),
+            folder=folder,
+            should_stop=place.should_stop,
+        )
+    )
+    rmtree(folder, ignore_errors=True)
+    return pruned.graph, _rates(pruned.graph, candidate) | {"history": dict(pruned.history)}
 
 
 def _trained(place: Workplace, cell: Cell, start: Start, graph: Graph) -> Graph:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from backend.bench.accuracy.table import AccuracyTable
+from backend.bench.accuracy.tables.algorithms import ALGORITHMS_TABLE
 from backend.bench.accuracy.tables.cifar import CIFAR
 from backend.bench.accuracy.tables.library import LIBRARY
 from backend.bench.accuracy.tables.recipe import RECIPE
 from backend.bench.errors import BenchError
 
-TABLES: dict[str, AccuracyTable] = {table.name: table for table in (RECIPE, CIFAR, LIBRARY)}
+TABLES: dict[str, AccuracyTable] = {
+    table.name: table for table in (RECIPE, CIFAR, LIBRARY, ALGORITHMS_TABLE)
+}
 
 
 def named_tables(names: str) -> tuple[AccuracyTable, ...]:
