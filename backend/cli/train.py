@@ -63,7 +63,6 @@ def register(app: typer.Typer) -> None:
         from backend.data.registry import open_data
         from backend.models.zoo import load_model
         from backend.training.presets import preset, training_start, with_teacher
-        from codegen.errors import PlanError
 
         changed = {
             "epochs": epochs,
@@ -104,8 +103,8 @@ def register(app: typer.Typer) -> None:
                     should_stop=bar.should_stop,
                 )
             except StoppedError as stopped:
-                msg = f"{stopped}; run the same command with --resume to go on"
-                raise PlanError(msg) from None
+                say(f"{stopped}; run the same command with --resume to go on")
+                raise typer.Exit(130) from None
         _write(trained.run.graph, out, half=half)
         checkpoint.unlink(missing_ok=True)
         report = training_report(trained, model, data, chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -12,7 +13,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 from torch import Tensor
 
 from backend.training.errors import TrainingError
@@ -60,20 +61,20 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """
     header = {"format": FORMAT, "run": checkpoint.run, "facts": checkpoint.facts}
     tensors = {key: value.detach().cpu().contiguous() for key, value in checkpoint.tensors.items()}
-    data = save(tensors, metadata={"punchcard": json.dumps(header)})
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("wb") as file:
-            file.write(data)
-            file.flush()
+        save_file(tensors, aside, metadata={"punchcard": json.dumps(header)})
+        with aside.open("rb") as file:
             os.fsync(file.fileno())
         aside.replace(path)
-    except OSError as error:
-        msg = f"the checkpoint {str(path)!r} cannot be written: {error.strerror}"
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        msg = f"the checkpoint {str(path)!r} cannot be written: {reason}"
         raise TrainingError(msg) from None
     finally:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

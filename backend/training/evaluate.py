@@ -14,7 +14,7 @@ from backend.data.batches import normalise
 from backend.data.errors import DataError
 from backend.data.image_data import Labels, Pixels
 from backend.models.graph_module import GraphModule
-from backend.training.precision import autocast
+from backend.training.precision import autocast, best_device
 from codegen.ir.graph import Graph, Preprocessing
 
 _BATCH = 250
@@ -52,12 +52,13 @@ def preprocessing_of(graph: Graph) -> Preprocessing:
 def evaluate(graph: Graph, images: Pixels, labels: Labels) -> Accuracy:
     """Accuracy and loss of a graph on u8 images (n, c, h, w) with labels (n,).
 
+    It runs on a GPU where there is one.
+
     Raises:
         DataError: there are no images, or the graph stores no preprocessing.
     """
-    return evaluate_module(
-        GraphModule(graph, channels_last=True), preprocessing_of(graph), images, labels
-    )
+    preprocessing = preprocessing_of(graph)
+    return evaluate_module(_placed(graph), preprocessing, images, labels)
 
 
 def evaluate_module(
@@ -79,11 +80,13 @@ def evaluate_module(
 
 
 def predict(graph: Graph, images: Pixels) -> Tensor:
-    """Scores fp32 (n, classes) of u8 images, on the CPU."""
-    parts = _scores(
-        GraphModule(graph, channels_last=True), preprocessing_of(graph), torch.from_numpy(images)
-    )
+    """Scores fp32 (n, classes) of u8 images; they lie on the CPU, wherever the net runs."""
+    parts = _scores(_placed(graph), preprocessing_of(graph), torch.from_numpy(images))
     return torch.cat([scores for _, scores in parts])
+
+
+def _placed(graph: Graph) -> GraphModule:
+    return GraphModule(graph, channels_last=True).to(best_device())
 
 
 def _scores(

@@ -101,7 +101,9 @@ class LabelledImages:
         self._device = best_device() if device is None else device
         self._preprocessing = preprocessing or data.preprocessing
         images = torch.from_numpy(data.train_images[indices])
-        self._images = images.to(self._device) if _fits(images, self._device) else images
+        self._images = (
+            images.to(self._device) if fits_beside_training(images, self._device) else images
+        )
         self._labels = torch.from_numpy(data.train_labels[indices])
         self._flip = recipe.flip
         self._augmentation = Augmentation(False, recipe.shift, recipe.cutout)
@@ -123,7 +125,8 @@ class LabelledImages:
         return Batch(x, self._labels[part], teacher).to(self._device)
 
 
-def _fits(images: Tensor, device: torch.device) -> bool:
+def fits_beside_training(images: Tensor, device: torch.device) -> bool:
+    """Whether images may lie on a device for the whole run: they take half of what is free."""
     if device.type != "cuda":
         return True
     free, _ = torch.cuda.mem_get_info(device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 from backend.data.image_data import ImageData
@@ -30,7 +31,8 @@ def fine_tune(
 ) -> Graph:
     """Train a graph on some training images; masked weights stay zero.
 
-    SGD with Nesterov momentum, 10 % warm-up, then a cosine. Same arguments, same result on one
+    SGD with Nesterov momentum, 10 % warm-up, then a cosine; a warning tells where memory ran out.
+    Same arguments, same result on one
     kind of machine.
 
     Args:
@@ -75,4 +77,6 @@ def fine_tune(
         on_progress=say_step,
         should_stop=should_stop,
     )
+    for note in trained.notes:
+        warnings.warn(note, stacklevel=2)
     return trained.graph

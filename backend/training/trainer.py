@@ -139,7 +139,7 @@ class _Run:
         self._best_loss, self._best_epoch = inf, 0
         self._notes: list[str] = []
         self._note = ""
-        self._saved_at = time.monotonic()
+        self._saved_at, self._save_s = time.monotonic(), 0.0
         self._regulariser.begin(self._module)
 
     @property
@@ -188,7 +188,7 @@ class _Run:
                 if on_progress is not None:
                     on_progress(at)
                 self._note = ""
-                is_due = time.monotonic() - self._saved_at >= checkpoint_every_s
+                is_due = time.monotonic() >= self._next_save(checkpoint_every_s)
                 if checkpoint is not None and is_due and self._position < len(batches):
                     self._save(checkpoint)
             ended = self._end_epoch(validate)
@@ -295,8 +295,14 @@ class _Run:
 
     def _save(self, path: Path) -> None:
         require_finite_weights(self._module)
+        began = time.monotonic()
         save_checkpoint(self.snapshot(), path)
         self._saved_at = time.monotonic()
+        self._save_s = self._saved_at - began
+
+    def _next_save(self, every_s: float) -> float:
+        """When the next checkpoint is due; large ones take at most a twentieth of the time."""
+        return self._saved_at + (max(every_s, 20 * self._save_s) if every_s else 0.0)
 
     def snapshot(self) -> Checkpoint:
         """The run as it stands between two steps."""

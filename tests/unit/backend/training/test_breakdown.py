@@ -14,7 +14,8 @@ from backend.models.graph_module import GraphModule
 from backend.training.checkpoint import load_checkpoint
 from backend.training.classifier import train_classifier
 from backend.training.errors import TrainingError
-from backend.training.examples import Batch
+from backend.training.examples import Batch, fits_beside_training
+from backend.training.fine_tune import fine_tune
 from backend.training.history import Progress
 from backend.training.memory import is_out_of_memory
 from backend.training.objective import CrossEntropy
@@ -179,6 +180,30 @@ def test_memory_for_less_than_two_examples_is_one_sentence(
     allow(1, monkeypatch, MemoryError())
     with pytest.raises(TrainingError, match="not enough memory to train with 2 examples"):
         train_classifier(small_net(DATA), DATA, EVERYTHING, RECIPE)
+
+
+def test_fine_tuning_warns_where_memory_ran_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    allow(16, monkeypatch, MemoryError())
+    with pytest.warns(UserWarning, match="16 examples are taken at once"):
+        fine_tune(small_net(DATA), DATA, EVERYTHING, batch=32)
+
+
+def test_images_that_leave_no_room_on_a_gpu_stay_on_the_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images = torch.zeros(100, 1, 10, 10, dtype=torch.uint8)
+    for free, fits in ((20_000, True), (19_999, False)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _, free=free: (free, 1 << 40))
+        assert fits_beside_training(images, torch.device("cuda")) is fits
+    assert fits_beside_training(images, torch.device("cpu"))
+
+
+def test_a_checkpoint_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TrainingError, match="cannot be written"):
+        train_classifier(
+            small_net(DATA), DATA, EVERYTHING, RECIPE, checkpoint=tmp_path / "file" / "run.part"
+        )
 
 
 def test_a_real_failed_allocation_is_known_as_one_and_other_errors_are_not() -> None:
