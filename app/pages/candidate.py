@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.components import links
 from app.components.error_panel import errors_shown
+from app.components.finalise_part import finalise_part
 from app.components.frame import show
 from app.components.states import empty_state, page_head
 from app.theme import palette
@@ -66,8 +67,8 @@ def draw(view: CandidateView) -> None:
         if st.button("Deploy", type="primary", icon=":material/rocket_launch:"):
             st.switch_page(links.DEPLOY, query_params={"candidate": view.id})
     numbers(view)
-    names = ["Layers", "Roofline", "Generated C", "Masks", "Plan"]
-    layers, roof, code, masks, plan = st.tabs(names, key="parts")
+    names = ["Layers", "Roofline", "Generated C", "Masks", "Plan", "Finalise"]
+    layers, roof, code, masks, plan, finalise = st.tabs(names, key="parts")
     with layers:
         layers_part(view)
     with roof:
@@ -87,6 +88,8 @@ def draw(view: CandidateView) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
+    with finalise:
+        finalise_part(view)
     st.page_link(
         links.ENHANCE,
         label="Compare what it sees",

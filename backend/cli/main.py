@@ -24,6 +24,7 @@ COMMAND_GROUPS = (
     "prune",
     "patterns",
     "search",
+    "finalize",
     "demo",
     "enhance",
     "devices",

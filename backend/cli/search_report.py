@@ -31,7 +31,7 @@ def follow(search_id: str) -> SearchView:
 
     view = get_search(search_id)
     assert view.job_id is not None
-    with _bar(f"search {search_id}") as show:
+    with progress_bar(f"search {search_id}") as show:
         run_until_ended(view.job_id, on_change=show)
     view = get_search(search_id)
     if view.state != "done":
@@ -42,7 +42,8 @@ def follow(search_id: str) -> SearchView:
 
 
 @contextmanager
-def _bar(title: str) -> Iterator[Any]:
+def progress_bar(title: str) -> Iterator[Any]:
+    """A progress bar on stderr; what it gives takes a job's row."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 

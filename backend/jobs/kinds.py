@@ -21,6 +21,7 @@ JOB_KINDS: Mapping[str, str] = {
     "train_model": "backend.jobs.train_model:train_model",
     "import_model": "backend.jobs.import_model:import_model",
     "extract_library": "backend.jobs.extract_library:extract_library",
+    "finalize": "backend.finalization.finalize_job:finalize",
     "replace_model": "backend.jobs.replace_model:replace_model",
     "enhance": "backend.jobs.enhance:enhance",
 }

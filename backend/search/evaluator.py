@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from backend.config.search_file import Training
@@ -19,7 +18,7 @@ from backend.data.batches import normalise
 from backend.data.image_data import ImageData
 from backend.data.registry import open_data
 from backend.data.splits import Indices, Split, split_validation
-from backend.models.graph_module import GraphModule
+from backend.search.candidate_files import build_candidate
 from backend.search.evaluator_main import Handler
 from backend.sparsity.batch_norm import reestimate_batch_norm
 from backend.sparsity.calibration import Calibration, calibrate
@@ -31,13 +30,10 @@ from backend.storage.artifacts import write_whole
 from backend.training.evaluate import evaluate, preprocessing_of
 from backend.training.fine_tune import fine_tune
 from backend.training.teacher import TeacherScores, teacher_scores
-from codegen.compiler import generate
 from codegen.ir.graph import Graph
 from codegen.ir.macs import nonzero_macs
 from codegen.ir.storage import load_graph, save_graph
-from codegen.package import write_package
 from codegen.targets.registry import load_target
-from codegen.toolchain.build import build
 
 CHECK_IMAGES = 3
 """Validation images whose outputs are compared beyond the package's own self-test."""
@@ -166,19 +162,8 @@ class Evaluator:
         return graph
 
     def _build(self, graph: Graph, folder: Path, clock: _Stopwatch) -> int:
-        """Write the package, and inputs with torch's outputs for the numeric check."""
         checked = self._normalised(self._split.validation_indices[: CHECK_IMAGES + 1])
-        with torch.no_grad():
-            expected = GraphModule(graph).eval()(checked)
-        inputs, outputs = checked.numpy(), expected.numpy()
-        bundle = generate(graph, self._target)
-        clock.lap("generate_s")
-        binary = build(bundle, self._target, cache_dir=self._cache)
-        write_package(folder / "package", bundle, binary, input=inputs[:1], expected=outputs[:1])
-        np.save(folder / "check_inputs.npy", inputs[1:])
-        np.save(folder / "check_outputs.npy", outputs[1:])
-        clock.lap("build_s")
-        return len(bundle.weights)
+        return build_candidate(graph, folder, checked, self._target, self._cache, on_lap=clock.lap)
 
     def _normalised(self, indices: Indices) -> torch.Tensor:
         images = torch.from_numpy(self._data.train_images[indices])

@@ -53,10 +53,10 @@ def prepare(config: SearchConfig, database: Database, artifacts: Path) -> Prepar
             nothing to search.
     """
     data = open_data(config.data)
-    graph = _open_model(config, data, database, artifacts)
+    graph = open_base_model(config.model, config.data, data, database, artifacts)
     if graph.preprocessing is None:  # never trained here, so the data's own is as good as any
         graph = replace(graph, preprocessing=data.preprocessing)
-    pattern_sets = _pattern_sets(config.space.patterns, graph, database)
+    pattern_sets = pattern_sets_of(config.space.patterns, graph, database)
     space = build_space(graph, config.space, pattern_sets[config.space.patterns])
     settings = {
         "patterns": pattern_sets[config.space.patterns].patterns,
@@ -81,7 +81,7 @@ def prepare(config: SearchConfig, database: Database, artifacts: Path) -> Prepar
     return Prepared(config, graph, data, space, problem, pattern_sets, digests)
 
 
-def _pattern_sets(name: str, graph: Graph, database: Database) -> dict[str, PatternSet]:
+def pattern_sets_of(name: str, graph: Graph, database: Database) -> dict[str, PatternSet]:
     """The shipped or drawn pattern set of a name, or `natural-<size>` of the model itself."""
     shipped = preset_patterns()
     if name in shipped:
@@ -98,17 +98,18 @@ def _pattern_sets(name: str, graph: Graph, database: Database) -> dict[str, Patt
     return {name: PatternSet(name, tuple(masks))}
 
 
-def _open_model(
-    config: SearchConfig, data: ImageData, database: Database, artifacts: Path
+def open_base_model(
+    name: str, data_name: str, data: ImageData, database: Database, artifacts: Path
 ) -> Graph:
-    """A base model, an uploaded model by its name, or a file."""
+    """A base model, an uploaded model by its name, or a file; for these data.
+
+    Raises:
+        PunchcardError: there is none, or it does not fit the data.
+    """
     with database.read() as session:
-        row = session.get(UploadedModel, config.model)
-    if config.model in MODELS or row is None:
+        row = session.get(UploadedModel, name)
+    if name in MODELS or row is None:
         return load_model(
-            config.model,
-            input_shape=data.input_shape,
-            classes=len(data.classes),
-            data=config.data,
+            name, input_shape=data.input_shape, classes=len(data.classes), data=data_name
         )
     return load_graph(ArtifactStore(artifacts).path(row.graph_artifact))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,16 @@ import yaml
 
 from backend.bench.peak import MachinePeak, kept_peak
 from backend.bench.roofline import LayerRoof, roofline
+from backend.finalization.source import FINAL
 from backend.search.records import SearchError
 from backend.search.results import PACKAGE_FOLDER, read_evaluation, read_timing
-from backend.search.study_view import Trial, read_study
+from backend.search.study_view import Trial
+from backend.search.trial_lookup import find_trial
 from backend.services.views import CandidateView, LayerView, PeakView
 from backend.sparsity.candidate import LayerChoice
 from backend.storage.database import open_database
 from backend.storage.settings import load_settings
-from backend.storage.tables import Search
+from backend.storage.tables import Finalization, Search
 from codegen.ir.storage import load_graph
 
 
@@ -30,7 +33,8 @@ def get_candidate(trial_id: str) -> CandidateView:
     Raises:
         SearchError: there is no such trial, it has not finished, or its files were removed.
     """
-    search, trial, score = _find(trial_id)
+    found = _find(trial_id)
+    trial, dense = found.trial, found.dense
     folder = _folder(trial_id, trial)
     evaluation, timing = read_evaluation(folder), read_timing(folder)
     manifest = _manifest(folder)
@@ -38,14 +42,13 @@ def get_candidate(trial_id: str) -> CandidateView:
         msg = f"the files of candidate {trial_id} are missing under {folder.name}: search again"
         raise SearchError(msg)
     record = trial.record
-    dense = search.dense or {}
     peak = _peak(manifest, dense)
     return CandidateView(
         id=trial_id,
-        search_id=search.id,
+        search_id=found.search_id,
         accuracy=record["accuracy"],
         accuracy_se=record["accuracy_se"],
-        test_accuracy=None if score is None else score["accuracy"],
+        test_accuracy=found.test_accuracy,
         dense_accuracy=dense.get("accuracy"),
         latency_ms=record["latency_ms"],
         dense_latency_ms=record["dense_latency_ms"],
@@ -86,8 +89,7 @@ def candidate_folder(trial_id: str) -> Path:
     Raises:
         SearchError: there is no such trial, or it has not finished.
     """
-    _, trial, _ = _find(trial_id)
-    return _folder(trial_id, trial)
+    return _folder(trial_id, _find(trial_id).trial)
 
 
 def package_folder(trial_id: str) -> Path:
@@ -99,18 +101,33 @@ def package_folder(trial_id: str) -> Path:
     return candidate_folder(trial_id) / PACKAGE_FOLDER
 
 
-def _find(trial_id: str) -> tuple[Search, Trial, Mapping[str, Any] | None]:
-    search_id, _, number = trial_id.rpartition("-")
+@dataclass(frozen=True)
+class _Found:
+    """A trial, or a finished net of a finalisation, which is told in the same words."""
+
+    search_id: str
+    dense: Mapping[str, Any]
+    trial: Trial
+    test_accuracy: float | None
+
+
+def _find(trial_id: str) -> _Found:
     database = open_database()
-    with database.read() as session:
-        search = session.get(Search, search_id)
-    if search is not None and number.isdecimal():
-        study = read_study(database.url, search.study_name)
-        for trial in study.trials:
-            if trial.number == int(number):
-                return search, trial, study.test_scores.get(trial.number)
-    msg = f"there is no candidate {trial_id!r}; its id stands in the table of a search"
-    raise SearchError(msg)
+    finalization_id, _, last = trial_id.rpartition("-")
+    if last == FINAL:
+        with database.read() as session:
+            row = session.get(Finalization, finalization_id)
+            search = None if row is None else session.get(Search, row.search_id or "")
+        if row is None or row.result is None:
+            msg = f"there is no finished net {trial_id!r}: its finalisation is not done, or unknown"
+            raise SearchError(msg)
+        trial = Trial(-1, "done", row.candidate, row.result)
+        test = row.result.get("test", {}).get("final", {}).get("accuracy")
+        dense = {} if search is None else search.dense or {}
+        return _Found(row.search_id or "", dense, trial, test)
+    search, trial, score = find_trial(database, trial_id)
+    test = None if score is None else score["accuracy"]
+    return _Found(search.id, search.dense or {}, trial, test)
 
 
 def _folder(trial_id: str, trial: Trial) -> Path:

@@ -187,6 +187,29 @@ class Deployment(Base):
     created_at: Mapped[float] = mapped_column(index=True)
 
 
+class Finalization(Base):
+    """NPAS's phase 3 on one candidate; its state is the state of its job."""
+
+    __tablename__ = "finalizations"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
+    request_id: Mapped[str | None] = mapped_column(unique=True)
+    source: Mapped[str] = mapped_column(Text, index=True)  # id of a trial, or a folder
+    search_id: Mapped[str | None] = mapped_column(String(32))
+    model: Mapped[str]
+    data: Mapped[str] = mapped_column(Text)
+    settings: Mapped[JsonObject]
+    candidate: Mapped[JsonObject]  # {layer: label of its choice}
+    contestants: Mapped[list[Any]]  # as they stand, in their order
+    winner: Mapped[str | None] = mapped_column(String(64))
+    full_run: Mapped[JsonObject | None]  # the winner's epochs
+    result: Mapped[JsonObject | None]  # the finished net's record
+    folder: Mapped[str] = mapped_column(Text)  # relative to the data folder
+    owner: Mapped[str] = mapped_column(default="local")
+    created_at: Mapped[float]
+
+
 class PatternSetRow(Base):
     """A pattern set that a user drew or took from a model."""
 

@@ -11,8 +11,15 @@ from typing import Any
 
 import fake_enhancement
 import numpy as np
+from fake_finalization import finalization
 
 from backend.services.errors import PunchcardError
+from backend.services.finalizations import (
+    ContestantChoice,
+    FinalizationView,
+    contestant_choices,
+    default_settings,
+)
 from backend.services.pattern_views import CensusEntry, TradePoint
 from backend.services.replacements import ReplaceableRow
 from backend.services.training import RecipeCard
@@ -170,6 +177,8 @@ def trials(number: int) -> tuple[TrialRow, ...]:
 
 class FakeStudio:
     """The services of one scenario; calls that change something are recorded in `calls`."""
+
+    finalization = ""  # state of the candidate's one, if there is one; kept over scenarios
 
     def __init__(self, scenario: str = "full", *, worker_alive: bool = True):
         self.scenario = scenario
@@ -472,6 +481,32 @@ class FakeStudio:
     def resume_job(self, job_id: str) -> None:
         self.calls.append(("resume_job", (job_id,)))
 
+    # finalizations
+    def contestant_choices(self) -> tuple[ContestantChoice, ...]:
+        return contestant_choices()
+
+    def default_settings(self) -> dict[str, Any]:
+        return default_settings()
+
+    def start_finalization(self, candidate_id: str, settings: Any, **more: Any) -> str:
+        self.calls.append(("start_finalization", (candidate_id, settings)))
+        return "f1na1000"
+
+    def list_finalizations(self, source: str) -> tuple[FinalizationView, ...]:
+        return (self.get_finalization("f1na1000"),) if self.finalization else ()
+
+    def get_finalization(self, finalization_id: str) -> FinalizationView:
+        return finalization(self.finalization or "done")
+
+    def cancel_finalization(self, finalization_id: str) -> None:
+        self.calls.append(("cancel_finalization", (finalization_id,)))
+
+    def pause_finalization(self, finalization_id: str) -> None:
+        self.calls.append(("pause_finalization", (finalization_id,)))
+
+    def resume_finalization(self, finalization_id: str) -> None:
+        self.calls.append(("resume_finalization", (finalization_id,)))
+
     # candidates
     def get_candidate(self, trial_id: str) -> CandidateView:
         if not trial_id.startswith(SEARCH_ID):
@@ -711,6 +746,16 @@ MODULES = {
     ),
     "training": ("list_recipes", "start_training", "living_training"),
     "replacements": ("list_replaceable", "start_replacement"),
+    "finalizations": (
+        "contestant_choices",
+        "default_settings",
+        "start_finalization",
+        "list_finalizations",
+        "get_finalization",
+        "cancel_finalization",
+        "pause_finalization",
+        "resume_finalization",
+    ),
     "candidates": ("get_candidate", "layer_mask"),
     "devices": ("list_devices", "scan_host", "add_device", "remove_device", "probe_device"),
     "deployments": ("start_deployment", "rollback_device", "list_deployments"),

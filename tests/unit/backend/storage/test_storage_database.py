@@ -9,10 +9,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import create_engine, inspect, text
 
 from backend.storage import database as database_module
 from backend.storage import migrate
@@ -95,24 +97,49 @@ def test_older_database_is_copied_before_it_is_migrated(
     with database.write() as session:
         session.add(evaluation("kept"))
     database_module._opened.clear()
-    # A later program: it knows version 0002, whose step adds nothing.
+    # A later program: it knows one version more, whose step adds nothing.
     versions = private_home / "program" / "versions"
     versions.mkdir(parents=True)
     shipped = Path(migrate.__file__).with_name("migrations")
-    for source in (shipped / "env.py", shipped / "versions" / "v0001_first_schema.py"):
+    for source in (shipped / "env.py", *(shipped / "versions").glob("v*.py")):
         folder = versions if source.parent.name == "versions" else versions.parent
         (folder / source.name).write_text(source.read_text())
-    (versions / "v0002_next.py").write_text(
-        'revision = "0002"\ndown_revision = "0001"\n\n\ndef upgrade() -> None:\n    pass\n'
+    (versions / "v9999_next.py").write_text(
+        f'revision = "9999"\ndown_revision = "{SCHEMA_VERSION}"\n\n\n'
+        "def upgrade() -> None:\n    pass\n"
     )
     monkeypatch.setattr(migrate, "_MIGRATIONS", versions.parent)
     for module in (migrate, database_module):
-        monkeypatch.setattr(module, "SCHEMA_VERSION", "0002")
-    assert read_version(open_database()) == "0002"
+        monkeypatch.setattr(module, "SCHEMA_VERSION", "9999")
+    assert read_version(open_database()) == "9999"
     (copy,) = (private_home / "backups").iterdir()
     with closing(sqlite3.connect(copy)) as connection:
         rows = connection.execute("SELECT key FROM evaluations").fetchall()
     assert rows == [("kept",)]
+
+
+def test_database_of_the_first_release_is_brought_up_to_date(private_home: Path) -> None:
+    """Rows stay, and the tables are those that a fresh database has."""
+    settings = load_settings()
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).with_name("migrations")))
+    engine = create_engine(f"sqlite:///{settings.home / 'punchcard.db'}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        config.attributes["version_table"] = VERSION_TABLE
+        command.upgrade(config, "0001")
+        connection.execute(
+            text(
+                "INSERT INTO evaluations (key, result, folder, created_at) "
+                "VALUES ('kept', '{}', '', 0)"
+            )
+        )
+    engine.dispose()
+    database = open_database()
+    assert read_version(database) == SCHEMA_VERSION
+    with database.read() as session:
+        assert session.get(Evaluation, "kept") is not None
+    assert set(inspect(database.engine).get_table_names()) >= set(Base.metadata.tables)
 
 
 def test_file_that_is_no_database_is_named(private_home: Path) -> None:
