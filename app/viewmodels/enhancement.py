@@ -35,12 +35,12 @@ def facts(report: Json) -> list[tuple[str, str, str]]:
         ("Rate", f"{report['rate']:.2f}×", "Dense ÷ kept weights of the pruned layers."),
         ("Same class", percent(report["agreement"], 1), "Both nets see the same class."),
         (
-            "Accuracy, dense",
+            "Dense is right",
             percent(report["dense_accuracy"], 1),
             "On those of the pictures whose class is known.",
         ),
         (
-            "Accuracy, pruned",
+            "Pruned is right",
             percent(report["pruned_accuracy"], 1),
             "On those of the pictures whose class is known.",
         ),
@@ -48,22 +48,22 @@ def facts(report: Json) -> list[tuple[str, str, str]]:
 
 
 def score_table(rows: Sequence[Json], *, sharpness: bool = True) -> pd.DataFrame:
-    """Return the compared numbers, a row each; `sharpness` says what its last column is called."""
-    words, title = (_WORDS, "pruned net is") if sharpness else (_TRUST, "pruned net is ")
+    """Return the compared numbers, a row each; other words for rows that are not sharpness."""
+    words = _WORDS if sharpness else _TRUST
     return pd.DataFrame(
         [
             {
                 "method": row["method_title"],
                 "score": row["score_title"],
-                "better": "higher" if row["better_is_higher"] else "lower",
-                "dense": row["dense"],
-                "pruned": row["pruned"],
+                "pruned net is": words.get(str(row["verdict"]), NOTHING),
                 "difference": row["difference"],
                 "95 % from": row["low"],
                 "to": row["high"],
+                "dense": row["dense"],
+                "pruned": row["pruned"],
+                "better": "higher" if row["better_is_higher"] else "lower",
+                "better on (%)": _percent_number(row["better_share"]),
                 "pictures": row["count"],
-                "better on (%)": None if row["better_share"] is None else 100 * row["better_share"],
-                title.strip(): words.get(str(row["verdict"]), NOTHING),
             }
             for row in rows
         ]
@@ -108,9 +108,9 @@ def effect_figure(rows: Sequence[Json], colours: Palette) -> Figure:
         )
     frame = layout(
         colours,
-        x_title="change by pruning, % of the dense net (right = sharper)",
+        x_title="change by pruning (%, right = sharper)",
         y_title="",
-        height=140 + 34 * len(known),
+        height=140 + 42 * len(known),
     )
     names = [_row_name(row) for row in known]
     frame["yaxis"] |= {"categoryorder": "array", "categoryarray": names[::-1], "automargin": True}
@@ -141,10 +141,12 @@ def difference_figure(
     )
     frame["shapes"], frame["annotations"] = [], []
     mean = sum(values) / len(values) if values else 0.0
-    for at, text, colour in ((0.0, "same", colours.muted), (mean, "mean", colours.dense)):
+    sides = ("right", "left") if mean >= 0 else ("left", "right")
+    marks = ((0.0, "same", colours.muted), (mean, "mean", colours.dense))
+    for (at, text, colour), side in zip(marks, sides, strict=True):
         line, words = limit_line("x", at, text, colours)
         frame["shapes"].append({**line, "line": {**line["line"], "color": colour}})
-        frame["annotations"].append({**words, "font": {"color": colour}, "y": int(text == "mean")})
+        frame["annotations"].append({**words, "font": {"color": colour}, "y": 1, "xanchor": side})
     return {"data": [bars], "layout": frame}
 
 
@@ -185,7 +187,12 @@ def rows_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _row_name(row: Json) -> str:
-    return f"{row['method_title']} · {row['score_title']}"
+    """Two lines, so that a narrow screen has room for the points."""
+    return f"{row['method_title']}<br>{row['score_title']}"
+
+
+def _percent_number(share: float | None) -> float | None:
+    return None if share is None else 100 * share
 
 
 def _effect(row: Json) -> tuple[float, float, float]:
