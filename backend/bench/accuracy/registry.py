@@ -6,11 +6,13 @@ from backend.bench.accuracy.table import AccuracyTable
 from backend.bench.accuracy.tables.algorithms import ALGORITHMS_TABLE
 from backend.bench.accuracy.tables.cifar import CIFAR
 from backend.bench.accuracy.tables.library import LIBRARY
+from backend.bench.accuracy.tables.mobilenet import MOBILENET
+from backend.bench.accuracy.tables.one_shot import ONE_SHOT
 from backend.bench.accuracy.tables.recipe import RECIPE
 from backend.bench.errors import BenchError
 
 TABLES: dict[str, AccuracyTable] = {
-    table.name: table for table in (RECIPE, CIFAR, LIBRARY, ALGORITHMS_TABLE)
+    table.name: table for table in (RECIPE, CIFAR, LIBRARY, ALGORITHMS_TABLE, ONE_SHOT, MOBILENET)
 }
 
 

@@ -198,7 +198,7 @@ def test_profiles_name_nets_of_the_zoo(profile: str) -> None:
         assert plan.least is None or 0.5 < plan.least < 1
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", [name for name in TABLES if name != "mobilenet"])
 def test_cells_are_well_formed(place: Workplace, name: str) -> None:
     cells = list(TABLES[name].cells(place))
     assert cells
