@@ -8,6 +8,7 @@ from pathlib import Path
 
 from backend.bench.errors import BenchError
 from backend.models.state import load_state
+from backend.models.torch_file import read_torch_file
 from backend.models.zoo import IMAGENET_NORMALISATION, build_model
 from codegen.ir.graph import Graph
 
@@ -38,8 +39,6 @@ def load_published(path: Path) -> Graph:
     Raises:
         BenchError: the file is another one.
     """
-    import torch
-
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
@@ -51,6 +50,5 @@ def load_published(path: Path) -> Graph:
             f"{SHA256[:16]}…): install {PACKAGE} again"
         )
         raise BenchError(msg)
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    arrays = {name: tensor.numpy() for name, tensor in state.items()}
-    return load_state(build_model("mobilenet_v2", preprocessing=IMAGENET_NORMALISATION), arrays)
+    graph = build_model("mobilenet_v2", preprocessing=IMAGENET_NORMALISATION)
+    return load_state(graph, read_torch_file(path))

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch.nn import functional
+import numpy as np
+import numpy.typing as npt
 
 from backend.bench.accuracy.cell import Cell, Fact
 from backend.bench.accuracy.imagenet_samples import ImagenetSamples, holds_samples, load_samples
@@ -24,7 +24,6 @@ from backend.bench.accuracy.published_mobilenet import SHA256, published_mobilen
 from backend.bench.accuracy.section import Section
 from backend.bench.accuracy.table import AccuracyTable, Column, percent
 from backend.bench.accuracy.workplace import Workplace
-from backend.data.batches import normalise
 from backend.search.evaluation_key import EVALUATION_VERSION
 from backend.sparsity.batch_norm import reestimate_batch_norm
 from backend.sparsity.candidate import LayerChoice
@@ -32,7 +31,7 @@ from backend.sparsity.prune import prune_graph
 from backend.sparsity.repair import repair_layers
 from backend.sparsity.report import achieved, overall_rate
 from backend.training.calibration import calibrate_on
-from backend.training.evaluate import predict, preprocessing_of
+from backend.training.evaluate import predict
 from codegen.ir.graph import Graph
 
 NET, DENSE = "mobilenet_v2", "dense"
@@ -67,27 +66,24 @@ def _cells(place: Workplace) -> list[Cell]:
 def _run(place: Workplace, cell: Cell) -> dict[str, Any]:
     samples = place.remember("photographs", lambda: load_samples(Path(place.spec or "")))
     dense = place.remember("published mobilenet", published_mobilenet)
-    tested = torch.arange(len(samples.labels)) % EVERY != 0
-    images = samples.images[tested.numpy()]
-    wanted = torch.from_numpy(samples.labels[tested.numpy()])
-    by_dense = place.remember("dense scores", lambda: predict(dense, images))
+    tested = np.arange(len(samples.labels)) % EVERY != 0
+    images, wanted = samples.images[tested], samples.labels[tested]
+    by_dense = place.remember("dense scores", lambda: predict(dense, images).numpy())
     work: _Work = cell.work
     values: dict[str, Any] = {}
     scores = by_dense
     if work.choice is not None:
         graph, values = _pruned(dense, samples, work.choice, work.method)
-        scores = predict(graph, images)
+        scores = predict(graph, images).numpy()
     top = scores.argmax(1)
-    right, agreed = (top == wanted).double(), (top == by_dense.argmax(1)).double()
-    divergence = functional.kl_div(
-        scores.log_softmax(1), by_dense.log_softmax(1), reduction="batchmean", log_target=True
-    )
+    right, agreed = top == wanted, top == by_dense.argmax(1)
+    ours, theirs = _log_shares(scores), _log_shares(by_dense)
     return values | {
         "top1": float(right.mean()),
         "top1_error": _standard_error(right),
         "agreement": float(agreed.mean()),
         "agreement_error": _standard_error(agreed),
-        "divergence": float(divergence),
+        "divergence": float((np.exp(theirs) * (theirs - ours)).sum(axis=1).mean()),
         "tested": len(wanted),
     }
 
@@ -96,15 +92,14 @@ def _pruned(
     dense: Graph, samples: ImagenetSamples, choice: LayerChoice, method: str
 ) -> tuple[Graph, dict[str, Any]]:
     candidate = candidate_of(dense, choice)
+    calibration = calibrate_on(dense, samples.images[::EVERY])
     begin = time.process_time()
     if method.startswith("magnitude"):
         graph = prune_graph(dense, candidate)
         if method != "magnitude":
-            pixels = torch.from_numpy(samples.images[::EVERY])
-            graph = reestimate_batch_norm(graph, normalise(pixels, preprocessing_of(dense)))
+            graph = reestimate_batch_norm(graph, calibration.images)
         notes: list[str] = []
     else:
-        calibration = calibrate_on(dense, samples.images[::EVERY])
         done = repair_layers(dense, candidate, calibration=calibration)
         graph, notes = done.graph, [f"{row.name}: {row.note}" for row in done.layers if row.note]
     seconds = time.process_time() - begin
@@ -119,7 +114,12 @@ def _pruned(
     }
 
 
-def _standard_error(hits: torch.Tensor) -> float:
+def _log_shares(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    moved = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)
+    return np.asarray(moved - np.log(np.exp(moved).sum(axis=1, keepdims=True)))
+
+
+def _standard_error(hits: npt.NDArray[np.bool_]) -> float:
     share = float(hits.mean())
     return math.sqrt(share * (1.0 - share) / len(hits))
 

@@ -171,3 +171,16 @@ def test_verdicts_name_misses(tmp_path: Path) -> None:
     reached, within, missed = ONE_SHOT.notes(section)
     assert reached.endswith("goal reached.") and within.endswith("(goal 1.5): reached.")
     assert "block 4x: 4.00 points lost, at most 3 asked" in missed and missed.endswith("MISSED.")
+
+
+def test_a_file_that_torch_cannot_read_is_one_sentence(tmp_path: Path) -> None:
+    import torch
+
+    from backend.models.torch_file import read_torch_file
+    from codegen.errors import GraphError
+
+    torch.save({"a": torch.ones(2)}, tmp_path / "good.pth")
+    assert read_torch_file(tmp_path / "good.pth")["a"].tolist() == [1.0, 1.0]
+    (tmp_path / "bad.pth").write_bytes(b"not torch")
+    with pytest.raises(GraphError, match=r"'bad.pth' is no file of torch weights"):
+        read_torch_file(tmp_path / "bad.pth")
