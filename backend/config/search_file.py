@@ -9,7 +9,10 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from codegen.errors import PunchcardError
+from backend.training.algorithms.admm_settings import AdmmSettings
+from backend.training.algorithms.settings import PruneSettings
+from backend.training.recipe import Distillation, Recipe
+from codegen.errors import PlanError, PunchcardError
 
 KEPT_FILTER_TYPES = ("conv3x3", "keep")
 """Filter types a search may ask for today: the layer stays the convolution it is."""
@@ -106,6 +109,32 @@ class SpaceConfig(_Section):
         return filter_types
 
 
+class Admm(_Section):
+    """ADMM of each candidate; see `AdmmSettings` for the meaning."""
+
+    rhos: tuple[float, ...] = AdmmSettings.rhos
+    stages: int = Field(default=AdmmSettings.stages, ge=1, le=100)
+    updates: int = Field(default=AdmmSettings.updates, ge=1, le=1000)
+    share: float = Field(default=AdmmSettings.share, gt=0, lt=1)
+    selection: str = AdmmSettings.selection
+    selection_rate: float = Field(default=AdmmSettings.selection_rate, gt=0, le=1000)
+    library: tuple[int, ...] = AdmmSettings.library
+    hard_mask: str = AdmmSettings.hard_mask
+    saw_tooth: bool = AdmmSettings.saw_tooth
+
+    @model_validator(mode="after")
+    def _as_the_engine_takes_it(self) -> Admm:
+        try:
+            self.settings()
+        except PlanError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    def settings(self) -> AdmmSettings:
+        """The same as a value of the engine."""
+        return AdmmSettings(**self.model_dump())
+
+
 class Training(_Section):
     """How each candidate and the dense baseline are trained and judged."""
 
@@ -115,7 +144,11 @@ class Training(_Section):
     batch: int = Field(default=64, ge=1, le=4096)
     distillation: bool = True
     repair_images: int = Field(default=512, ge=1, le=100_000)
+    algorithm: str = "one_shot"
     criterion: str = "obs"
+    repair: bool = True
+    stages: int = Field(default=PruneSettings.stages, ge=1, le=100)
+    admm: Admm = Admm()
     validation_images: int = Field(default=2000, ge=1, le=10_000_000)
     test_images: int = Field(default=10_000, ge=0, le=10_000_000)
 
@@ -128,6 +161,36 @@ class Training(_Section):
             msg = f"there is no criterion {name!r}; take one of {', '.join(CRITERIA)}"
             raise ValueError(msg)
         return name
+
+    @model_validator(mode="after")
+    def _algorithm_can_run(self) -> Training:
+        from backend.training.algorithms import algorithm_of
+
+        try:
+            algorithm = algorithm_of(self.algorithm)
+        except PlanError as error:
+            raise ValueError(str(error)) from None
+        if algorithm.needs_epochs and not (self.epochs and self.images):
+            msg = f"{self.algorithm} prunes by training: give it epochs and images, or one_shot"
+            raise ValueError(msg)
+        return self
+
+    def settings(self, seed: int) -> PruneSettings:
+        """What the engine takes of it; without images there are no epochs."""
+        return PruneSettings(
+            recipe=Recipe(
+                epochs=self.epochs if self.images else 0,
+                batch=self.batch,
+                learning_rate=self.learning_rate,
+                seed=seed,
+                distillation=Distillation() if self.distillation else None,
+            ),
+            criterion=self.criterion,
+            repair=self.repair,
+            repair_images=self.repair_images,
+            stages=self.stages,
+            admm=self.admm.settings(),
+        )
 
 
 class SearchConfig(_Section):

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,12 @@ from backend.sparsity.batch_norm import reestimate_batch_norm
 from backend.sparsity.calibration import Calibration, calibrate
 from backend.sparsity.candidate import Candidate
 from backend.sparsity.patterns import PatternSet
-from backend.sparsity.repair import repair
 from backend.sparsity.report import achieved, overall_rate
 from backend.storage.artifacts import write_whole
+from backend.training.algorithms import ALGORITHMS
+from backend.training.algorithms.pruned import Pruned
+from backend.training.algorithms.pruning_run import PruningRun
 from backend.training.evaluate import evaluate, preprocessing_of
-from backend.training.fine_tune import fine_tune
 from backend.training.teacher import TeacherScores, teacher_scores
 from codegen.ir.graph import Graph
 from codegen.ir.macs import nonzero_macs
@@ -106,7 +107,8 @@ class Evaluator:
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(mode=0o700, parents=True)
         clock = _Stopwatch()
-        graph = self._trained(candidate, clock)
+        pruned = self._trained(candidate, clock)
+        graph = pruned.graph
         indices = self._split.validation_indices
         score = evaluate(graph, self._data.train_images[indices], self._data.train_labels[indices])
         clock.lap("evaluate_s")
@@ -120,6 +122,8 @@ class Evaluator:
             "nonzero_macs": {node.name: nonzero_macs(graph, node) for node in graph.nodes},
             "size_bytes": size_bytes,
             "graph_digest": graph.digest,
+            "training": pruned.history,
+            "library": None if pruned.library is None else json.loads(pruned.library.to_json()),
             "seconds": clock.laps,
         }
         write_whole(aside / "evaluation.json", json.dumps(result).encode())
@@ -134,32 +138,28 @@ class Evaluator:
         images, labels = self._data.test_images[:count], self._data.test_labels[:count]
         return asdict(evaluate(graph, images, labels))
 
-    def _trained(self, candidate: Candidate, clock: _Stopwatch) -> Graph:
-        training = self._training
-        graph = self._base
-        if candidate.choices:
-            graph = repair(
-                graph,
+    def _trained(self, candidate: Candidate, clock: _Stopwatch) -> Pruned:
+        settings = self._training.settings(self._seed)
+        # the dense baseline is trained just as long, and there is nothing to prune
+        algorithm = self._training.algorithm if candidate.choices else "one_shot"
+        pruned = ALGORITHMS[algorithm].run(
+            PruningRun(
+                self._base,
                 candidate,
-                select=training.criterion,
-                pattern_sets=self._pattern_sets,
-                calibration=self._calibration,
-            )
-        clock.lap("repair_s")
-        if training.epochs and training.images:
-            graph = fine_tune(
-                graph,
                 self._data,
                 self._train_indices,
-                epochs=training.epochs,
-                lr=training.learning_rate,
-                batch=training.batch,
-                seed=self._seed,
-                teacher=self._teacher if training.distillation else None,
+                settings,
+                teacher=self._teacher if self._training.distillation else None,
+                pattern_sets=self._pattern_sets,
+                calibration=self._calibration if candidate.choices else None,
+                on_phase=clock.phase,
             )
+        )
+        graph = pruned.graph
+        if settings.recipe.epochs:
             graph = reestimate_batch_norm(graph, self._calibration_images)
-        clock.lap("fine_tune_s")
-        return graph
+        clock.end_phase()
+        return replace(pruned, graph=graph)
 
     def _build(self, graph: Graph, folder: Path, clock: _Stopwatch) -> int:
         checked = self._normalised(self._split.validation_indices[: CHECK_IMAGES + 1])
@@ -174,8 +174,25 @@ class _Stopwatch:
     """CPU seconds of each step, children included: what a trial costs on a busy machine."""
 
     def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
+        self.laps: dict[str, float] = {"repair_s": 0.0, "fine_tune_s": 0.0}
         self._last = _cpu_s()
+        self._phase = ""
+
+    def phase(self, phase: str, done: int, total: int) -> None:
+        """Follow an algorithm's progress: its trainings are told apart from all else."""
+        del done
+        kind = "fine_tune_s" if total > 1 else "repair_s"
+        if self._phase and phase != self._phase:
+            self.end_phase()
+        self._phase, self._kind = phase, kind
+
+    def end_phase(self) -> None:
+        """Add the last phase to its kind."""
+        if self._phase:
+            spent = self.laps[self._kind]
+            self.lap(self._kind)
+            self.laps[self._kind] = round(self.laps[self._kind] + spent, 3)
+            self._phase = ""
 
     def lap(self, name: str) -> None:
         """Note the seconds since the last lap."""

@@ -1,9 +1,11 @@
-"""One candidate from dense net to fine-tuned graph, without a search."""
+"""One candidate from dense net to trained graph, without a search."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -11,14 +13,12 @@ from backend.data.image_data import ImageData
 from backend.data.splits import split_validation
 from backend.sparsity.candidate import Candidate
 from backend.sparsity.patterns import PatternSet
-from backend.sparsity.repair import LayerRepair, repair_layers
 from backend.sparsity.report import LayerRate, achieved, overall_rate
-from backend.training.calibration import calibrate_on
+from backend.training.algorithms import ALGORITHMS
+from backend.training.algorithms.pruning_run import PruningRun
+from backend.training.algorithms.settings import PruneSettings
 from backend.training.evaluate import Accuracy, evaluate
-from backend.training.fine_tune import fine_tune
 from codegen.ir.graph import Graph
-
-CALIBRATION_IMAGES = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,19 +26,21 @@ class PruneResult:
     """What came of a plan; all accuracies are of the test images.
 
     Attributes:
-        graph: pruned, repaired and fine-tuned.
+        graph: pruned and trained.
         rates: of every convolution and fully connected layer.
         rate: dense weights of these layers divided by the kept ones.
-        layers: what the repair did to each layer.
+        history: what the algorithm tells, plain JSON (`Pruned.history`).
+        library: patterns that were learnt in place of the plan's sets, or None.
         dense: the model as it was given.
-        repaired: after repair, before any training.
+        repaired: with its final masks, before its last training.
         tuned: in the end.
     """
 
     graph: Graph
     rates: tuple[LayerRate, ...]
     rate: float
-    layers: tuple[LayerRepair, ...]
+    history: Mapping[str, Any]
+    library: PatternSet | None
     dense: Accuracy
     repaired: Accuracy
     tuned: Accuracy
@@ -49,29 +51,30 @@ def prune_by_plan(
     data: ImageData,
     candidate: Candidate,
     *,
-    epochs: int = 1,
+    algorithm: str = "one_shot",
+    settings: PruneSettings | None = None,
     images: int = 4000,
-    seed: int = 0,
-    criterion: str = "obs",
-    with_labels: bool = False,
     pattern_sets: Mapping[str, PatternSet] | None = None,
+    folder: Path | None = None,
     on_progress: Callable[[str, int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> PruneResult:
-    """Prune, repair and fine-tune a dense net.
+    """Prune a dense net by an algorithm and train it.
 
     Args:
         graph: the dense net, with preprocessing.
         data: its validation images are not touched.
         candidate: what to prune.
-        epochs: of fine-tuning; 0 leaves it out.
+        algorithm: a row of `ALGORITHMS`.
+        settings: of it.
         images: training images of an epoch, at most.
-        seed: of fine-tuning.
-        criterion: how masks are chosen, a row of `CRITERIA`.
-        with_labels: gradient criteria see labels; else the dense net's own output alone.
         pattern_sets: by name; the shipped ones when not given.
+        folder: of checkpoints, see `PruningRun`.
         on_progress: called with (phase, steps done, all steps).
+        should_stop: asked before each step of training.
 
     Raises:
+        StoppedError: `should_stop` said so.
         PunchcardError: the candidate, the data or the net do not fit together.
     """
 
@@ -83,30 +86,33 @@ def prune_by_plan(
     torch.set_num_threads(1)
     say("measure the dense net")
     dense = evaluate(graph, data.test_images, data.test_labels)
-    indices = split_validation(data).train_indices[:images]
-    say("repair")
-    seen = indices[:CALIBRATION_IMAGES]
-    labels = torch.from_numpy(data.train_labels[seen]) if with_labels else None
-    done = repair_layers(
-        graph,
-        candidate,
-        select=criterion,
-        calibration=calibrate_on(graph, data.train_images[seen]),
-        pattern_sets=pattern_sets,
-        labels=labels,
-    )
-    pruned = done.graph
-    repaired = evaluate(pruned, data.test_images, data.test_labels)
-    tuned = fine_tune(
-        pruned,
-        data,
-        indices,
-        epochs=epochs,
-        seed=seed,
-        teacher=graph,
-        on_progress=lambda done, total: say("fine-tune", done, total),
+    before: list[Accuracy] = []
+    pruned = ALGORITHMS[algorithm].run(
+        PruningRun(
+            graph,
+            candidate,
+            data,
+            split_validation(data).train_indices[:images],
+            settings or PruneSettings(),
+            pattern_sets=pattern_sets,
+            folder=folder,
+            on_phase=on_progress,
+            on_pruned=lambda found: before.append(
+                evaluate(found, data.test_images, data.test_labels)
+            ),
+            should_stop=should_stop,
+        )
     )
     say("measure the pruned net")
-    final = evaluate(tuned, data.test_images, data.test_labels)
-    rates = tuple(achieved(tuned, candidate))
-    return PruneResult(tuned, rates, overall_rate(rates), done.layers, dense, repaired, final)
+    final = evaluate(pruned.graph, data.test_images, data.test_labels)
+    rates = tuple(achieved(pruned.graph, candidate))
+    return PruneResult(
+        pruned.graph,
+        rates,
+        overall_rate(rates),
+        pruned.history,
+        pruned.library,
+        dense,
+        before[-1],
+        final,
+    )

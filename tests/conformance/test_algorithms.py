@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from backend.sparsity.candidate import Candidate, LayerChoice
 from backend.sparsity.prune import prunable_layers, prune_graph, why_illegal
 from backend.sparsity.schemes import SCHEMES
 from backend.training.algorithms import ALGORITHMS
-from backend.training.algorithms.admm_settings import AdmmSettings
+from backend.training.algorithms.admm_settings import HARD_MASKS, AdmmSettings
 from backend.training.algorithms.pruned import Pruned
 from backend.training.algorithms.pruning_run import PruningRun
 from backend.training.algorithms.settings import PruneSettings
@@ -108,10 +111,22 @@ def test_a_stopped_run_goes_on_exactly(algorithm: str, scheme: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-@pytest.mark.parametrize("criterion", ["obs", "magnitude"])
-def test_repair_may_be_left_out(algorithm: str, criterion: str) -> None:
-    settings = PruneSettings(SETTINGS.recipe, criterion, repair=False, repair_images=32, stages=2)
+@pytest.mark.parametrize("hard_mask", HARD_MASKS)
+def test_repair_may_be_left_out(algorithm: str, hard_mask: str) -> None:
+    settings = replace(
+        SETTINGS, criterion="magnitude", repair=False, admm=AdmmSettings(hard_mask=hard_mask)
+    )
     check(prune(algorithm, "pattern", settings).graph, "pattern")
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_only_what_trains_into_its_masks_needs_epochs(algorithm: str) -> None:
+    settings = replace(SETTINGS, recipe=replace(SETTINGS.recipe, epochs=0))
+    if ALGORITHMS[algorithm].needs_epochs:
+        with pytest.raises(PlanError, match="at least one epoch"):
+            prune(algorithm, "pattern", settings)
+    else:
+        check(prune(algorithm, "pattern", settings).graph, "pattern")
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -134,3 +149,11 @@ def test_an_algorithm_introduces_itself(algorithm: str) -> None:
     assert row.name == algorithm
     assert row.title
     assert row.says.endswith(".")
+
+
+def test_algorithms_are_listed_without_torch() -> None:
+    code = (
+        "import sys; from backend.training.algorithms import ALGORITHMS; "
+        "sys.exit('torch' in sys.modules or not ALGORITHMS)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from math import ceil
+from typing import TYPE_CHECKING
 
 from backend.sparsity.patterns import PatternSet, preset_patterns, universe
 from backend.sparsity.patterns.library_schedule import PatternLibrary
 from backend.sparsity.prune import pruned_layers
-from backend.training.algorithms.admm_regulariser import AdmmRegulariser
 from backend.training.algorithms.admm_settings import fitted_rhos, saw_tooth
 from backend.training.algorithms.algorithm import Algorithm
-from backend.training.algorithms.pruned import Pruned
-from backend.training.algorithms.pruning_run import PruningRun, told
-from backend.training.optimiser import learning_rate
 from codegen.errors import PlanError
 from codegen.ir.graph import Graph
 from codegen.ir.weight import Weight
+
+if TYPE_CHECKING:
+    from backend.sparsity.repair import Repaired
+    from backend.training.algorithms.pruned import Pruned
+    from backend.training.algorithms.pruning_run import PruningRun
 
 _NEXT_SEED = 1000
 
@@ -25,20 +27,22 @@ _NEXT_SEED = 1000
 class Admm(Algorithm):
     """Library, pattern selection, connectivity and weights in one training; then hard masks.
 
-    The hard mask is what the splits have settled on, or the criterion's choice among the trained
-    weights where it is not magnitude. `repair` refits the kept weights to what the net under ADMM
-    makes: what the last rho has not pulled to zero is then not simply cut off.
+    The hard mask is what the splits have settled on, or where the settings want that the
+    criterion's choice among the trained weights. `repair` refits the kept weights to what the net
+    under ADMM makes: what the last rho has not pulled to zero is then not simply cut off.
     """
 
     name = "admm"
     title = "ADMM"
     says = "The net is drawn towards the masks while it trains, then pruned and trained on."
+    needs_epochs = True
 
     def _run(self, run: PruningRun) -> Pruned:
+        from backend.training.algorithms.admm_regulariser import AdmmRegulariser
+        from backend.training.algorithms.pruned import Pruned
+        from backend.training.algorithms.pruning_run import told, told_repair
+
         settings, recipe = run.settings.admm, run.settings.recipe
-        if not recipe.epochs:
-            msg = "ADMM trains the net into its masks: give it at least one epoch, or take one_shot"
-            raise PlanError(msg)
         graph = _without_masks(run)
         library = _library(run, graph)
         sets = _sets(run, library)
@@ -64,23 +68,26 @@ class Admm(Algorithm):
         run = replace(run, pattern_sets=_sets(run, regulariser.library))
         hard = self._hard(run, soft, masked)
         rest = run.portion(1 - settings.share)
-        trained = run.train("fine-tune", hard, rest, is_last=True, seed=_NEXT_SEED)
+        trained = run.train("fine-tune", hard.graph, rest, is_last=True, seed=_NEXT_SEED)
         trainings.append(told("fine-tune", rest, trained))
         history = {
             "algorithm": self.name,
             "selection": settings.selection,
+            "repair": told_repair(hard),
             "updates": regulariser.history,
             "library": None if regulariser.library is None else regulariser.library.to_state(),
             "trainings": trainings,
         }
         return Pruned(trained.graph, history, learnt)
 
-    def _hard(self, run: PruningRun, soft: Graph, masked: Graph) -> Graph:
-        if run.settings.criterion != "magnitude":
+    def _hard(self, run: PruningRun, soft: Graph, masked: Graph) -> Repaired:
+        from backend.sparsity.repair import Repaired
+
+        if run.settings.admm.hard_mask == "criterion":
             return run.prune(soft, run.candidate)
         if run.settings.repair:
             return run.refit(soft, masked, run.candidate)
-        return run.measure_batch_norm(masked)
+        return Repaired(run.measure_batch_norm(masked))
 
 
 def _without_masks(run: PruningRun) -> Graph:
@@ -114,6 +121,8 @@ def _sets(run: PruningRun, library: PatternLibrary | None) -> Mapping[str, Patte
 
 
 def _rhos(run: PruningRun, steps: int) -> tuple[float, ...]:
+    from backend.training.optimiser import learning_rate
+
     settings, recipe = run.settings.admm, run.settings.recipe
 
     def rate(step: int, of: int) -> float:

@@ -11,6 +11,7 @@ PAPER_RHOS = (1e-4, 1e-3, 1e-2, 1e-1)
 """YOLObile's four stages, 1e-4 x 10^i, of 6 ImageNet epochs each."""
 
 SELECTIONS = ("simplex", "l2")
+HARD_MASKS = ("splits", "criterion")
 
 _FIRST_TRAVEL, _LAST_TRAVEL = 0.3, 10.0
 _MOMENTUM = 0.9
@@ -38,6 +39,8 @@ class AdmmSettings:
         selection_rate: learning rate of the simplex's z.
         library: sizes of the pattern library on its way down from the universe of 56, as in Ma et
             al.: (32, 12, 8) drops the least chosen three times; empty takes the plan's sets.
+        hard_mask: what the mask is in the end: "splits" takes what both constraints have settled
+            on, "criterion" the settings' criterion among the trained weights.
         saw_tooth: the learning rate starts anew with every stage, as in YOLObile.
     """
 
@@ -48,6 +51,7 @@ class AdmmSettings:
     selection: str = "simplex"
     selection_rate: float = 1.0
     library: tuple[int, ...] = ()
+    hard_mask: str = "splits"
     saw_tooth: bool = False
 
     def __post_init__(self) -> None:
@@ -61,6 +65,9 @@ class AdmmSettings:
             raise PlanError(msg)
         if not 0 < self.share < 1:
             msg = f"ADMM's share of the epochs is between 0 and 1, not {self.share:g}"
+            raise PlanError(msg)
+        if self.hard_mask not in HARD_MASKS:
+            msg = f"the hard mask comes from {' or '.join(HARD_MASKS)}, not {self.hard_mask!r}"
             raise PlanError(msg)
         if self.selection not in SELECTIONS:
             msg = f"patterns are selected by {' or '.join(SELECTIONS)}, not by {self.selection!r}"

@@ -1,11 +1,15 @@
-"""The contract of a pruning algorithm."""
+"""The contract of a pruning algorithm. Algorithms are listed without torch, and run with it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
-from backend.training.algorithms.pruned import Pruned
-from backend.training.algorithms.pruning_run import PruningRun
+from codegen.errors import PlanError
+
+if TYPE_CHECKING:
+    from backend.training.algorithms.pruned import Pruned
+    from backend.training.algorithms.pruning_run import PruningRun
 
 
 class Algorithm(ABC):
@@ -19,11 +23,13 @@ class Algorithm(ABC):
         name: what plans and configurations call it.
         title: what people call it.
         says: one sentence for a person who has to choose.
+        needs_epochs: whether it prunes by training, and cannot do without.
     """
 
     name: str
     title: str
     says: str
+    needs_epochs: bool = False
 
     def run(self, run: PruningRun) -> Pruned:
         """Prune and train.
@@ -34,6 +40,12 @@ class Algorithm(ABC):
             TrainingError: training broke down, or the folder is of another run.
             DataError: there are no images, or they do not fit the model.
         """
+        if self.needs_epochs and not run.settings.recipe.epochs:
+            msg = (
+                f"{self.title} trains the net into its masks: give it at least one epoch, "
+                "or take one_shot"
+            )
+            raise PlanError(msg)
         run.claim_folder(self.name)
         return self._run(run)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from backend.sparsity.candidate import Candidate, LayerChoice
 from backend.sparsity.prune import PrunedLayer, pruned_layers
 from backend.training.algorithms.algorithm import Algorithm
-from backend.training.algorithms.pruned import Pruned
-from backend.training.algorithms.pruning_run import PruningRun, told
+
+if TYPE_CHECKING:
+    from backend.training.algorithms.pruned import Pruned
+    from backend.training.algorithms.pruning_run import PruningRun
 
 
 class Iterative(Algorithm):
@@ -25,12 +28,16 @@ class Iterative(Algorithm):
     says = "Rates rise over several stages, each with its share of the training."
 
     def _run(self, run: PruningRun) -> Pruned:
+        from backend.training.algorithms.pruned import Pruned
+        from backend.training.algorithms.pruning_run import told, told_repair
+
         stages = run.settings.stages
         layers = tuple(pruned_layers(run.graph, run.candidate, run.pattern_sets))
         graph, trainings = run.graph, []
         for stage in range(1, stages + 1):
             candidate = run.candidate if stage == stages else _milder(layers, stage / stages)
-            graph = run.prune(graph, candidate)
+            repaired = run.prune(graph, candidate)
+            graph = repaired.graph
             if run.settings.recipe.epochs:
                 name = f"stage {stage} of {stages}"
                 portion = run.portion(1 / stages)
@@ -39,7 +46,14 @@ class Iterative(Algorithm):
                 )
                 graph = trained.graph
                 trainings.append(told(name, portion, trained))
-        return Pruned(graph, {"algorithm": self.name, "trainings": trainings})
+        if not run.settings.recipe.epochs and run.on_pruned is not None:
+            run.on_pruned(graph)
+        history = {
+            "algorithm": self.name,
+            "repair": told_repair(repaired),
+            "trainings": trainings,
+        }
+        return Pruned(graph, history)
 
 
 def _milder(layers: tuple[PrunedLayer, ...], power: float) -> Candidate:

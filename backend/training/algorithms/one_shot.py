@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from backend.training.algorithms.algorithm import Algorithm
-from backend.training.algorithms.pruned import Pruned
-from backend.training.algorithms.pruning_run import PruningRun, told
+
+if TYPE_CHECKING:
+    from backend.training.algorithms.pruned import Pruned
+    from backend.training.algorithms.pruning_run import PruningRun
 
 
 class OneShot(Algorithm):
@@ -15,11 +19,22 @@ class OneShot(Algorithm):
     says = "Masks are chosen once, kept weights refitted without labels, then trained."
 
     def _run(self, run: PruningRun) -> Pruned:
-        graph = run.prune(run.graph, run.candidate)
+        from backend.training.algorithms.pruned import Pruned
+        from backend.training.algorithms.pruning_run import told, told_repair
+
+        repaired = run.prune(run.graph, run.candidate)
+        graph = repaired.graph
         trainings = []
         if run.settings.recipe.epochs:
             portion = run.portion(1.0)
             trained = run.train("fine-tune", graph, portion, is_last=True)
             graph = trained.graph
             trainings.append(told("fine-tune", portion, trained))
-        return Pruned(graph, {"algorithm": self.name, "trainings": trainings})
+        elif run.on_pruned is not None:
+            run.on_pruned(graph)
+        history = {
+            "algorithm": self.name,
+            "repair": told_repair(repaired),
+            "trainings": trainings,
+        }
+        return Pruned(graph, history)

@@ -17,8 +17,8 @@ class Pruned:
     Attributes:
         graph: with the masks of the candidate's layers.
         history: plain JSON: `algorithm`, `trainings` (name, epochs, images and what each epoch
-            said) and, of ADMM, `updates`: one entry a projection, with rho, loss and the residuals
-            of every layer.
+            said), `repair` (what was done to each layer) and, of ADMM, `updates`: one entry a
+            projection, with rho, loss and the residuals of every layer.
         library: patterns that were learnt in place of the plan's sets, or None.
     """
 

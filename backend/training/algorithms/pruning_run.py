@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from backend.data.image_data import ImageData
 from backend.data.splits import Indices
@@ -20,7 +21,7 @@ from backend.sparsity.calibration import Calibration
 from backend.sparsity.candidate import Candidate
 from backend.sparsity.patterns import PatternSet
 from backend.sparsity.prune import prune_graph
-from backend.sparsity.repair import repair
+from backend.sparsity.repair import Repaired, repair_layers
 from backend.training.algorithms.settings import PruneSettings
 from backend.training.calibration import calibrate_on
 from backend.training.classifier import train_classifier
@@ -30,6 +31,7 @@ from backend.training.recipe import Recipe
 from backend.training.regulariser import Regulariser
 from backend.training.teacher import TeacherScores
 from codegen.ir.graph import Graph
+from codegen.ir.weight import Weight
 
 OnPhase = Callable[[str, int, int], None]
 """Called with (phase, steps done, all steps)."""
@@ -52,6 +54,7 @@ class PruningRun:
         folder: where checkpoints are; a run with the same inputs goes on from them. The caller
             deletes it.
         on_phase: told what is being done.
+        on_pruned: given the graph with its final masks, before its last training.
         should_stop: asked before each step of training.
     """
 
@@ -66,6 +69,7 @@ class PruningRun:
     validation: Indices | None = None
     folder: Path | None = None
     on_phase: OnPhase | None = None
+    on_pruned: Callable[[Graph], None] | None = None
     should_stop: Callable[[], bool] | None = None
 
     def say(self, phase: str, done: int = 0, total: int = 1) -> None:
@@ -111,27 +115,38 @@ class PruningRun:
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
-    def prune(self, graph: Graph, candidate: Candidate) -> Graph:
+    def prune(self, graph: Graph, candidate: Candidate) -> Repaired:
         """Choose masks by the criterion and refit, or measure batch norm anew.
 
         Raises:
-            PlanError: the candidate does not fit the graph.
+            PlanError: the candidate does not fit the graph, or there is no such criterion.
         """
+        settings = self.settings
         if not candidate.choices:
-            return graph
-        self.say("choose masks and repair" if self.settings.repair else "choose masks")
-        if not self.settings.repair:
+            return Repaired(graph)
+        self.say("choose masks and repair" if settings.repair else "choose masks")
+        if not settings.repair and settings.criterion == "magnitude":
             masked = prune_graph(graph, candidate, pattern_sets=self.pattern_sets)
-            return self.measure_batch_norm(masked)
-        return repair(
+            return Repaired(self.measure_batch_norm(masked))
+        repaired = repair_layers(
             graph,
             candidate,
-            select="magnitude" if self.settings.criterion == "magnitude" else "obs",
+            select=settings.criterion,
             pattern_sets=self.pattern_sets,
             calibration=self._calibrated(graph),
+            labels=self._labels() if settings.with_labels else None,
         )
+        if settings.repair:
+            return repaired
+        # some criteria judge inside the repair's walk: its masks are taken, not its weights
+        masks = {
+            key: Weight(weight.values, repaired.graph.weights[key].mask)
+            for key, weight in graph.weights.items()
+        }
+        told = tuple(replace(layer, error=None) for layer in repaired.layers)
+        return Repaired(self.measure_batch_norm(graph.with_weights(masks)), told)
 
-    def refit(self, dense: Graph, masked: Graph, candidate: Candidate) -> Graph:
+    def refit(self, dense: Graph, masked: Graph, candidate: Candidate) -> Repaired:
         """Refit the kept weights of a masked graph to what a dense one with its weights makes.
 
         Args:
@@ -139,14 +154,15 @@ class PruningRun:
             masked: the same weights with the candidate's masks; they are kept.
             candidate: says how filters share supports.
         """
-        zeroed = masked.with_weights(
-            {key: replace(w, values=w.values * w.mask) for key, w in masked.weights.items()
-             if w.mask is not None}
-        )  # fmt: skip
+        zeroed = {
+            key: replace(weight, values=weight.values * weight.mask)
+            for key, weight in masked.weights.items()
+            if weight.mask is not None
+        }
         self.say("repair")
         # the largest of weights that are zero outside the masks are the masks
-        return repair(
-            zeroed,
+        return repair_layers(
+            masked.with_weights(zeroed),
             candidate,
             select="magnitude",
             pattern_sets=self.pattern_sets,
@@ -163,6 +179,10 @@ class PruningRun:
             return self.calibration
         count = self.settings.repair_images
         return calibrate_on(graph, self.data.train_images[self.indices[:count]])
+
+    def _labels(self) -> Tensor:
+        indices = self.indices[: self.settings.repair_images]
+        return torch.from_numpy(self.data.train_labels[indices])
 
     def portion(self, share: float) -> Portion:
         """A share of all training: whole epochs, each over as many images as that leaves."""
@@ -196,6 +216,8 @@ class PruningRun:
             StoppedError: the run was asked to stop; its checkpoint is written.
             TrainingError: training broke down, or the folder is of another run.
         """
+        if is_last and self.on_pruned is not None:
+            self.on_pruned(graph)
         recipe = self._recipe(portion, seed, is_last=is_last)
         indices, teacher = self._part(portion.images, recipe.seed)
 
@@ -245,6 +267,11 @@ class Portion:
 
     epochs: int
     images: int
+
+
+def told_repair(repaired: Repaired) -> list[dict[str, Any]]:
+    """What the repair did to each layer, for the history."""
+    return [asdict(layer) for layer in repaired.layers]
 
 
 def told(name: str, portion: Portion, trained: Trained) -> dict[str, Any]:

@@ -16,10 +16,11 @@ class PruneSettings:
     Attributes:
         recipe: of all training together: an algorithm with several trainings shares its epochs
             out, so that every algorithm costs the same; 0 epochs train nothing.
-        criterion: what masks are chosen by. "obs" comes from inside the repair.
+        criterion: what masks are chosen by; ADMM's come from its splits unless told otherwise.
         repair: whether kept weights are refitted by least squares after masks have been chosen;
             without, batch norm is measured anew.
         repair_images: unlabelled training images for it.
+        with_labels: whether gradient criteria see their labels after all.
         stages: of iterative pruning.
         admm: of ADMM.
     """
@@ -28,6 +29,7 @@ class PruneSettings:
     criterion: str = "obs"
     repair: bool = True
     repair_images: int = 512
+    with_labels: bool = False
     stages: int = 3
     admm: AdmmSettings = AdmmSettings()
 

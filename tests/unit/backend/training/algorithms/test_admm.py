@@ -36,7 +36,6 @@ def one_thread() -> None:
 def prune(candidate: Candidate = PATTERN, epochs: int = 8, **admm: object) -> Pruned:
     settings = PruneSettings(
         recipe=Recipe(epochs=epochs, batch=20, learning_rate=0.05),
-        criterion="magnitude",
         repair=False,
         admm=AdmmSettings(**admm),
     )
