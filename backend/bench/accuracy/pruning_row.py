@@ -14,6 +14,8 @@ from backend.training.recipe import Distillation, Recipe
 
 DENSE_START, DENSE = "dense start", "dense"
 HARD_WEIGHT, TEMPERATURE = 0.1, 4.0
+REPAIR_VERSION = 2
+"""Raised when the default repair ends elsewhere; 2 aims at what the net behind a layer sees."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,11 @@ def row_cell(place: Workplace, net: str, start: Start, row: PruningRow, seed: in
         "scheme": "dense" if row.choice is None else row.choice.label,
     }
     if row.choice is not None:
-        facts |= {"algorithm": row.algorithm, "repair_images": profile.repair_images}
+        facts |= {
+            "algorithm": row.algorithm,
+            "repair_images": profile.repair_images,
+            "repair": REPAIR_VERSION,
+        }
     if row.is_trained:
         facts |= extra_training(profile, row, seed)
         facts |= {

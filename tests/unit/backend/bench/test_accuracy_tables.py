@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from backend.bench.accuracy.cell import Cell
 from backend.bench.accuracy.journal import Journal
-from backend.bench.accuracy.plan import candidate_of, pruned_kernel
+from backend.bench.accuracy.plan import candidate_of, pattern_sets, pruned_kernel
 from backend.bench.accuracy.profile import PROFILES
 from backend.bench.accuracy.pruning_notes import claim_notes, start_notes
 from backend.bench.accuracy.pruning_row import DENSE, DENSE_START, PruningRow
@@ -27,7 +28,7 @@ from backend.bench.accuracy.run_tables import (
 )
 from backend.bench.accuracy.section import sections
 from backend.bench.accuracy.shipped_net import ship_net
-from backend.bench.accuracy.start import known_start, train_start
+from backend.bench.accuracy.start import known_start, start_digest, train_start
 from backend.bench.accuracy.statistics import mean_of, paired_difference
 from backend.bench.accuracy.table import AccuracyTable, percent
 from backend.bench.accuracy.tables.algorithms import ROWS
@@ -37,11 +38,11 @@ from backend.cli.main import main
 from backend.data.sample import load_sample
 from backend.models.zoo import build_model
 from backend.sparsity.candidate import LayerChoice
-from backend.sparsity.prune import prune_graph
+from backend.sparsity.prune import prune_graph, pruned_layers
 from backend.sparsity.report import achieved, overall_rate
 from backend.storage.settings import Settings
 from backend.training.errors import StoppedError
-from codegen.ir.storage import load_graph
+from codegen.ir.storage import load_graph, save_graph
 from tests.fixtures.toolchain import toolchain_cache
 
 IMAGES = 200
@@ -209,9 +210,6 @@ def test_cells_are_well_formed(place: Workplace, name: str) -> None:
 
 
 def test_every_scheme_of_a_pruning_table_is_legal(place: Workplace) -> None:
-    from backend.bench.accuracy.plan import pattern_sets
-    from backend.sparsity.prune import pruned_layers
-
     start = known_start(place, "resnet8")
     assert start is not None
     sets = pattern_sets(place, "resnet8", start.graph)
@@ -344,6 +342,57 @@ def test_the_command_lists_refuses_and_writes(
     assert "--seeds" in capsys.readouterr().err
     assert main([*words[:-2], "--profile", "huge", "--dry-run", "--data", str(small)]) == 1
     assert "no profile 'huge'" in capsys.readouterr().err
+
+
+def gpu_place(small: Path, home: Path) -> Workplace:
+    """A workplace of the profile for GPUs, cut down to a few images; starts are random."""
+    settings = Settings(home=home / "home")
+    settings.make_folders()
+    profile = replace(PROFILES["cuda"], epochs=1, images=64, repair_images=32, seeds=(0,))
+    made = Workplace(settings, home / "cells", profile, str(small), say=lambda _: None)
+    for net in profile.nets:
+        graph = build_model(
+            net,
+            input_shape=made.data.input_shape,
+            classes=10,
+            preprocessing=made.data.preprocessing,
+        )
+        path = made.path(f"start-{net}-{start_digest(made, net)}", ".safetensors")
+        save_graph(graph, path, half=True)
+    return made
+
+
+def test_the_profile_for_gpus_has_all_rows_and_every_one_is_legal(
+    small: Path, tmp_path: Path
+) -> None:
+    made = gpu_place(small, tmp_path)
+    rows = {}
+    for cell in TABLES["cifar"].cells(made):
+        if isinstance(cell.work, PruningRow) and cell.work.choice is not None:
+            start = known_start(made, cell.net)
+            assert start is not None
+            candidate = candidate_of(start.graph, cell.work.choice)
+            sets = pattern_sets(made, cell.net, start.graph)
+            assert len(list(pruned_layers(start.graph, candidate, sets))) > 10
+            rows.setdefault(cell.net, []).append(cell.row)
+    assert {net: len(found) for net, found in rows.items()} == {
+        "vgg16_cifar": 8,
+        "resnet18": 8,
+        "mobilenet_v2": 2,
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ["vgg16_cifar, filter 4x", "mobilenet_v2, block-punched 8.1x"])
+def test_rows_of_the_profile_for_gpus_run(small: Path, tmp_path: Path, row: str) -> None:
+    made, journal = gpu_place(small, tmp_path), Journal(tmp_path / "results.jsonl")
+
+    def wanted(cell: Cell) -> bool:
+        return f"{cell.net}, {cell.row}" == row and isinstance(cell.work, PruningRow)
+
+    assert run_tables((TABLES["cifar"],), made, journal, wanted) == 0
+    (record,) = journal.records.values()
+    assert record["values"]["rate"] > 2
 
 
 def test_names_of_tables() -> None:
