@@ -25,6 +25,7 @@ from backend.data.registry import open_data
 from backend.data.splits import SAMPLE_NAME, split_validation
 from backend.models.zoo import trained_model
 from backend.search.evaluation_key import EVALUATION_VERSION
+from backend.sparsity.allocation import share_out
 from backend.sparsity.batch_norm import reestimate_batch_norm
 from backend.sparsity.candidate import LayerChoice
 from backend.sparsity.prune import prune_graph
@@ -33,6 +34,7 @@ from backend.sparsity.report import achieved, overall_rate
 from backend.training.calibration import calibrate_on
 from backend.training.evaluate import evaluate
 from codegen.ir.graph import Graph
+from codegen.ir.macs import nonzero_macs
 
 SAMPLE_NET, DENSE = "resnet20", "dense"
 IMAGES = 512
@@ -59,12 +61,21 @@ class Kind:
 
 @dataclass(frozen=True)
 class Method:
-    """How a pruned net is recovered."""
+    """How a pruned net is recovered.
+
+    Attributes:
+        title: as it is printed.
+        select: what chooses masks.
+        is_refitted: whether kept weights are solved by least squares.
+        is_measured: whether batch norm is measured again.
+        is_shared_out: whether layers have rates of their own, at the same number of weights.
+    """
 
     title: str
     select: str = "magnitude"
     is_refitted: bool = False
     is_measured: bool = False
+    is_shared_out: bool = False
 
     @property
     def is_random(self) -> bool:
@@ -83,12 +94,14 @@ KINDS = (
     Kind("unstructured 8x", LayerChoice("unstructured", 8.0)),
 )
 DEFAULT = Method("OBS + least squares", "obs", is_refitted=True)
+BY_LAYER = Method("rates by layer, OBS + least squares", "obs", True, is_shared_out=True)
 METHODS = (
     Method("magnitude"),
     Method("magnitude + batch norm", is_measured=True),
     Method("magnitude + least squares", is_refitted=True),
     DEFAULT,
     Method("OBS + least squares + batch norm", "obs", is_refitted=True, is_measured=True),
+    BY_LAYER,
 )
 
 
@@ -125,6 +138,8 @@ def _cells(place: Workplace) -> list[Cell]:
     cells = [Cell(net, DENSE, 0, base, _Work(None, None))]
     for kind in KINDS:
         for method in METHODS:
+            if method.is_shared_out and kind.choice.scheme == "filter":
+                continue
             facts = base | {"scheme": kind.choice.label, "method": method.title}
             if method.is_random:
                 facts |= {"images": IMAGES, "repair": EVALUATION_VERSION}
@@ -163,6 +178,8 @@ def _pruned(
     # the dense net's targets are the same for all candidates of a search: not counted
     calibration = calibrate_on(dense, data.train_images[indices[:IMAGES]])
     begin = time.process_time()
+    if method.is_shared_out:
+        candidate = share_out(calibration, candidate, select=method.select)
     if method.is_refitted:
         graph = repair(dense, candidate, select=method.select, calibration=calibration)
     else:
@@ -175,7 +192,14 @@ def _pruned(
         values |= {"must": kind.must, "goal": kind.goal}
     rates = achieved(graph, candidate)
     pruned = [rate for rate in rates if rate.scheme != "dense"]
+    values["macs_rate"] = _macs_rate(dense, graph)
     return graph, values | {"rate": overall_rate(rates), "pruned_rate": overall_rate(pruned)}
+
+
+def _macs_rate(dense: Graph, graph: Graph) -> float:
+    """Multiplications of the dense net divided by those with weights that stay."""
+    before, after = (sum(nonzero_macs(net, node) for node in net.nodes) for net in (dense, graph))
+    return before / after
 
 
 def verdicts(section: Section) -> Sequence[str]:
@@ -205,6 +229,7 @@ ONE_SHOT = AccuracyTable(
         Column("loss", "loss", "{:.4f}"),
         Column("CPU s", "seconds", "{:.1f}"),
         Column("rate of these layers", "pruned_rate"),
+        Column("fewer MACs", "macs_rate"),
         Column("must lose at most", "must", "{:g}"),
         Column("goal", "goal", "{:g}"),
     ),

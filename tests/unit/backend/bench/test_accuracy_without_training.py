@@ -140,7 +140,9 @@ def test_one_shot_rows_and_what_is_asked_of_them(
     cells = ONE_SHOT.cells(place)
     assert len({cell.key for cell in cells}) == len(cells)
     titles = {cell.row for cell in cells}
-    assert titles == {"dense"} | {f"{k.title}: {m.title}" for k in KINDS for m in METHODS}
+    absent = "filter 2x: rates by layer, OBS + least squares"
+    rows = {f"{kind.title}: {method.title}" for kind in KINDS for method in METHODS}
+    assert titles == {"dense"} | rows - {absent}
     journal = Journal(tmp_path / "results.jsonl")
     for rows in ("dense", "block 4x"):
         run_tables([ONE_SHOT], place, journal, chosen_cells(rows, "0"))
@@ -151,6 +153,9 @@ def test_one_shot_rows_and_what_is_asked_of_them(
     assert line["lost"] == pytest.approx(dense["accuracy"] - line["accuracy"])
     assert line["must"] == 3.0 and line["goal"] == 1.5
     assert line["pruned_rate"] == pytest.approx(4.0, rel=0.1)
+    shared = section.lines["block 4x: rates by layer, OBS + least squares"].records[0]["values"]
+    assert shared["pruned_rate"] == pytest.approx(4.0, rel=0.1)
+    assert shared["macs_rate"] > 1 and dense.keys().isdisjoint({"macs_rate", "must"})
     # claims are of the sample alone
     assert not ONE_SHOT.notes(section)
     monkeypatch.setattr(one_shot, "known_start", lambda *_: None)
