@@ -30,6 +30,13 @@ def register(app: typer.Typer) -> None:
         criterion: Annotated[
             str, typer.Option(help="What is kept: obs, magnitude, taylor, snip, geometric_median.")
         ] = "obs",
+        rates_by_layer: Annotated[
+            bool,
+            typer.Option(
+                "--rates-by-layer",
+                help="Share the plan's weights out to where they matter; the total stays.",
+            ),
+        ] = False,
         with_labels: Annotated[
             bool, typer.Option("--with-labels", help="Gradient criteria may see labels.")
         ] = False,
@@ -127,6 +134,7 @@ def register(app: typer.Typer) -> None:
                     algorithm=algorithm,
                     settings=settings,
                     images=images,
+                    rates_by_layer=rates_by_layer,
                     folder=folder,
                     on_progress=tell,
                     should_stop=interrupt.should_stop,

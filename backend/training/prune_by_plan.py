@@ -11,12 +11,14 @@ import torch
 
 from backend.data.image_data import ImageData
 from backend.data.splits import split_validation
+from backend.sparsity.allocation import share_out
 from backend.sparsity.candidate import Candidate
 from backend.sparsity.patterns import PatternSet
 from backend.sparsity.report import LayerRate, achieved, overall_rate
 from backend.training.algorithms import ALGORITHMS
 from backend.training.algorithms.pruning_run import PruningRun
 from backend.training.algorithms.settings import PruneSettings
+from backend.training.calibration import calibrate_on
 from backend.training.evaluate import Accuracy, evaluate
 from codegen.ir.graph import Graph
 
@@ -54,6 +56,7 @@ def prune_by_plan(
     algorithm: str = "one_shot",
     settings: PruneSettings | None = None,
     images: int = 4000,
+    rates_by_layer: bool = False,
     pattern_sets: Mapping[str, PatternSet] | None = None,
     folder: Path | None = None,
     on_progress: Callable[[str, int, int], None] | None = None,
@@ -68,6 +71,7 @@ def prune_by_plan(
         algorithm: a row of `ALGORITHMS`.
         settings: of it.
         images: training images of an epoch, at most.
+        rates_by_layer: give layers rates of their own, at as many weights as the candidate keeps.
         pattern_sets: by name; the shipped ones when not given.
         folder: of checkpoints, see `PruningRun`.
         on_progress: called with (phase, steps done, all steps).
@@ -86,14 +90,24 @@ def prune_by_plan(
     torch.set_num_threads(1)
     say("measure the dense net")
     dense = evaluate(graph, data.test_images, data.test_labels)
+    settings = settings or PruneSettings()
+    indices = split_validation(data).train_indices[:images]
+    if rates_by_layer:
+        say("share out the rates")
+        candidate = share_out(
+            calibrate_on(graph, data.train_images[indices[: settings.repair_images]]),
+            candidate,
+            select=settings.criterion,
+            pattern_sets=pattern_sets,
+        )
     before: list[Accuracy] = []
     pruned = ALGORITHMS[algorithm].run(
         PruningRun(
             graph,
             candidate,
             data,
-            split_validation(data).train_indices[:images],
-            settings or PruneSettings(),
+            indices,
+            settings,
             pattern_sets=pattern_sets,
             folder=folder,
             on_phase=on_progress,

@@ -83,3 +83,15 @@ def test_criterion_decides_what_stays_and_is_told(folder: Path) -> None:
     assert 0 < told["middle"]["error"] < 1
     with pytest.raises(PlanError, match=r"no criterion 'largest'.*magnitude"):
         prune(folder, plan, "--criterion", "largest")
+
+
+def test_rates_by_layer_keep_the_total(folder: Path) -> None:
+    report = folder / "report.json"
+    plan = (
+        "layers: {middle: {scheme: unstructured, rate: 4}, wide: {scheme: unstructured, rate: 4}}"
+    )
+    prune(folder, plan, "--epochs", "0", "--rates-by-layer", "--json", str(report))
+    rows = {row["name"]: row for row in json.loads(report.read_text())["layers"]}
+    kept, total = (rows["middle"][k] + rows["wide"][k] for k in ("kept", "total"))
+    assert kept == pytest.approx(total / 4, abs=2)
+    assert rows["middle"]["asked"] != rows["wide"]["asked"]
