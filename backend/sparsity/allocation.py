@@ -50,7 +50,7 @@ def share_out(
         calibration: of the dense graph.
         candidate: schemes, and the rates whose total is kept. Layers that lose whole filters, or
             what such filters fed them, keep their rates, since they are tied to others.
-        select: how masks are chosen, a row of `CRITERIA`.
+        select: how masks are chosen, a row of `CRITERIA`; magnitude stands in for gradients.
         pattern_sets: by name; the shipped ones when not given.
 
     Raises:
