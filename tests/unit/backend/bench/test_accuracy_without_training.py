@@ -141,8 +141,8 @@ def test_one_shot_rows_and_what_is_asked_of_them(
     assert len({cell.key for cell in cells}) == len(cells)
     titles = {cell.row for cell in cells}
     absent = "filter 2x: rates by layer, OBS + least squares"
-    rows = {f"{kind.title}: {method.title}" for kind in KINDS for method in METHODS}
-    assert titles == {"dense"} | rows - {absent}
+    all_rows = {f"{kind.title}: {method.title}" for kind in KINDS for method in METHODS}
+    assert titles == {"dense"} | all_rows - {absent}
     journal = Journal(tmp_path / "results.jsonl")
     for rows in ("dense", "block 4x"):
         run_tables([ONE_SHOT], place, journal, chosen_cells(rows, "0"))
