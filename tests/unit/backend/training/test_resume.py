@@ -81,6 +81,15 @@ def test_a_stopped_run_goes_on_to_identical_weights(tmp_path: Path, steps: int) 
     assert sorted(p.name for p in tmp_path.iterdir()) == ["run.part"]
 
 
+def test_the_scale_of_float16_gradients_is_gone_on_with(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, precision="float16", patience=0)
+    whole = run(recipe)
+    with pytest.raises(StoppedError):
+        run(recipe, checkpoint=tmp_path / "p", should_stop=stop_after(7))
+    assert load_checkpoint(tmp_path / "p").facts["scaler"]["scale"] > 1
+    assert run(recipe, checkpoint=tmp_path / "p").graph.digest == whole.graph.digest
+
+
 def test_a_run_stopped_at_every_step_ends_the_same_with_a_live_teacher(tmp_path: Path) -> None:
     recipe = replace(RECIPE, epochs=1, distillation=Distillation(feature_weight=1.0))
     teacher = net_with_dropout()
