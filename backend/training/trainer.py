@@ -28,7 +28,7 @@ from backend.training.errors import StoppedError, TrainingError
 from backend.training.examples import Batch, Examples
 from backend.training.finite import breakdown, require_finite_weights
 from backend.training.history import Epoch, OnProgress, Progress, Trained
-from backend.training.memory import BatchSplitter
+from backend.training.memory import BatchSplitter, is_out_of_memory
 from backend.training.objective import Objective
 from backend.training.optimiser import (
     learning_rate,
@@ -96,10 +96,20 @@ def train(
     if recipe.patience and validate is None:
         msg = "the recipe's patience needs validation images"
         raise TrainingError(msg)
-    run = _Run(graph, examples, recipe, objective, regulariser, device or best_device())
-    if checkpoint is not None and checkpoint.exists():
-        run.restore(load_checkpoint(checkpoint), checkpoint)
-    return run.finish(validate, checkpoint, checkpoint_every_s, on_progress, should_stop)
+    try:
+        run = _Run(graph, examples, recipe, objective, regulariser, device or best_device())
+        if checkpoint is not None and checkpoint.exists():
+            run.restore(load_checkpoint(checkpoint), checkpoint)
+        return run.finish(validate, checkpoint, checkpoint_every_s, on_progress, should_stop)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        # taking fewer examples at once would not help: that is tried where it does
+        msg = (
+            f"there is not enough memory to train {graph.name!r}, whatever the batch: "
+            "take a smaller model or a larger machine"
+        )
+        raise TrainingError(msg) from None
 
 
 class _Run:
@@ -312,7 +322,8 @@ class _Run:
             "best": self._best,
             "momentum": momentum(self._module, self._optimiser),
             "random": random_state(self._generator),
-            "regulariser": self._regulariser.state(),
+            # a state may be a view of a weight, and the file takes no memory twice
+            "regulariser": {k: v.clone() for k, v in self._regulariser.state().items()},
             "order": {"examples": self._order},
         }
         tensors = {

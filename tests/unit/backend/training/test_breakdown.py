@@ -182,6 +182,17 @@ def test_memory_for_less_than_two_examples_is_one_sentence(
         train_classifier(small_net(DATA), DATA, EVERYTHING, RECIPE)
 
 
+def test_memory_that_fails_outside_the_batch_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.optim.SGD, "step", fail)
+    with pytest.raises(TrainingError, match="memory to train 'small', whatever the batch"):
+        train_classifier(small_net(DATA), DATA, EVERYTHING, RECIPE)
+
+
 def test_fine_tuning_warns_where_memory_ran_out(monkeypatch: pytest.MonkeyPatch) -> None:
     allow(16, monkeypatch, MemoryError())
     with pytest.warns(UserWarning, match="16 examples are taken at once"):
