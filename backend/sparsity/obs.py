@@ -45,12 +45,16 @@ def obs_scores(
         index = _best_patterns(inverse, weights, structure)
         size = structure.alternatives.shape[1]
         keep = structure.unit_count * size / (int(structure.alternatives[0].sum()) * rate)
+    if not structure.is_balanced:
+        keep /= 2  # some bands keep fewer than the others
     if keep < index.shape[1]:
         cross = _in_bands(moments.cross[0], structure.band, count)
         # inverses of some bands at a time
         step = max(1, _MOST_BYTES // (4 * (index.shape[1] * index.shape[2]) ** 2))
         parts = [slice(start, start + step) for start in range(0, count, step)]
-        ranks = torch.cat([_eliminate(moments, index[p], cross[p], keep) for p in parts])
+        pairs = [_eliminate(moments, index[part], cross[part], keep) for part in parts]
+        # ranks are those of a band; costs can be compared with other bands'
+        ranks = torch.cat([pair[0 if structure.is_balanced else 1] for pair in pairs])
     else:
         ranks = torch.ones(index.shape[:2])
     scores = torch.zeros(count, columns + index.shape[1] * index.shape[2])
@@ -106,8 +110,12 @@ def _best_patterns(inverse: Tensor, weights: Tensor, structure: Structure) -> Te
     return kept[best] + torch.arange(kernels).view(1, -1, 1) * size
 
 
-def _eliminate(moments: Moments, index: Tensor, cross: Tensor, keep: float) -> Tensor:
-    """Rank of every unit, (bands, units): the higher, the later it is removed.
+def _eliminate(
+    moments: Moments, index: Tensor, cross: Tensor, keep: float
+) -> tuple[Tensor, Tensor]:
+    """Rank and cost of every unit, (bands, units): the higher, the later it is removed.
+
+    The cost is that at a unit's removal, or of one removed before it where that was higher.
 
     Args:
         moments: of the layer.
@@ -118,7 +126,7 @@ def _eliminate(moments: Moments, index: Tensor, cross: Tensor, keep: float) -> T
     count, units, size = index.shape
     inverse, weights = _start(moments, index.flatten(1), cross)
     alive = torch.arange(units).expand(count, units)
-    ranks = torch.zeros(count, units)
+    ranks, costs, highest = torch.zeros(count, units), torch.zeros(count, units), torch.zeros(1)
     left, least = units, max(1, min(units, int(keep)))
     given = 0
     for step in range(_STEPS):
@@ -131,13 +139,18 @@ def _eliminate(moments: Moments, index: Tensor, cross: Tensor, keep: float) -> T
         ranks.scatter_(
             1, alive.gather(1, gone), given + 1.0 + torch.arange(removing).expand(count, -1)
         )
+        highest = loss.gather(1, gone).maximum(highest)
+        costs.scatter_(1, alive.gather(1, gone), highest)
+        highest = highest[:, -1:]
         given += removing
         inverse, weights = _remove(inverse, weights, _spread(gone, size), _spread(staying, size))
         alive = alive.gather(1, staying)
         left -= removing
-    order = _unit_losses(inverse, weights, size).argsort(dim=1)
+    loss = _unit_losses(inverse, weights, size)
+    order = loss.argsort(dim=1)
     ranks.scatter_(1, alive.gather(1, order), given + 1.0 + torch.arange(left).expand(count, -1))
-    return ranks
+    costs.scatter_(1, alive.gather(1, order), loss.gather(1, order).maximum(highest))
+    return ranks, costs
 
 
 def _start(moments: Moments, index: Tensor, cross: Tensor) -> tuple[Tensor, Tensor]:

@@ -55,6 +55,8 @@ CHOICES = (
     LayerChoice("unstructured", 4.0),
     LayerChoice("filter", 2.0),
     LayerChoice("one_by_n", 2.0, block=(4, 1)),
+    LayerChoice("pattern", 4.5, patterns="scp-4", group=4, balance="unbalanced"),
+    LayerChoice("block_punched", 3.0, block=(4, 2), balance="unbalanced"),
 )
 
 
@@ -185,6 +187,24 @@ def test_obs_finds_the_columns_that_repeat_others() -> None:
     kept = scheme.mask_from_scores((8, 8), choice, structure, scores)[0]
     assert kept[:2].sum() == 1 and kept[2:5].all()
     assert scheme.mask(weight.numpy(), choice)[0, :4].all()
+
+
+def test_bands_compete_by_what_their_removal_costs() -> None:
+    """The filters of one band are ten times as large: unbalanced, it keeps nearly everything."""
+    random = torch.Generator().manual_seed(4)
+    x = torch.randn(1, 400, 8, generator=random)
+    weight = torch.randn(8, 8, generator=random)
+    weight[:4] *= 10
+    moments = measure_moments(x, x[0] @ weight.T, weight, centred=False)
+    kept = {}
+    for balance in ("balanced", "unbalanced"):
+        choice = LayerChoice("block", 2.0, block=(4, 8), balance=balance)
+        structure = SCHEMES["block"].structure((8, 8), choice, None)
+        scores = obs_scores(moments, structure, 8, 2.0)
+        assert scores is not None
+        kept[balance] = SCHEMES["block"].mask_from_scores((8, 8), choice, structure, scores)
+    assert kept["balanced"].sum(1).tolist() == [4] * 8
+    assert kept["unbalanced"].sum(1).tolist() == [8] * 4 + [0] * 4
 
 
 def test_statistics_are_those_of_the_images(net: Graph, images: torch.Tensor) -> None:
