@@ -9,6 +9,8 @@ from app.components import links
 from app.viewmodels.deployments import device_title
 from app.viewmodels.numbers import count, percent
 from app.viewmodels.search_form import (
+    AXES,
+    BALANCES,
     CRITERIA,
     PRESETS,
     RATES,
@@ -239,7 +241,57 @@ def space_fields(base: Config) -> dict[str, Any]:
         key="form-seed",
     )
     base["seed"] = int(seed)
+    with st.expander("Blocks and groups"):
+        fields |= structure_fields(space)
     return {"schemes": list(schemes), "rates": sorted(rates), **fields}
+
+
+def structure_fields(space: dict[str, Any]) -> dict[str, Any]:
+    """Draw what filters and channels share; keys that the configuration has not are left out."""
+    fields: dict[str, Any] = {}
+    if "group" in space:
+        fields["group"] = int(
+            st.number_input(
+                "Filters that share patterns",
+                min_value=1,
+                max_value=1024,
+                value=int(space["group"]),
+                help="Larger groups run faster, 1 lets each filter choose for itself.",
+            )
+        )
+    if "block" in space:
+        sides = []
+        for column, side, size in zip(
+            st.columns(2), ("Filters", "Channels"), space["block"], strict=True
+        ):
+            with column:
+                number = st.number_input(
+                    f"{side} of a block",
+                    min_value=1,
+                    max_value=1024,
+                    value=int(size),
+                    help="What lies in one block keeps the same positions.",
+                )
+            sides.append(int(number))
+        fields["block"] = sides
+    if "balance" in space:
+        fields["balance"] = _select(
+            "Balance",
+            list(BALANCES),
+            str(space["balance"]),
+            lambda n: BALANCES[n],
+            "Balanced layers give every thread the same work; unbalanced ones keep the largest "
+            "weights wherever they are, as the papers do.",
+        )
+    if "axes" in space:
+        fields["axes"] = _select(
+            "Inside blocks of fully connected layers",
+            list(AXES),
+            str(space["axes"]),
+            lambda n: AXES[n],
+            "What goes by itself in each block. Only for the scheme block.",
+        )
+    return fields
 
 
 def training_fields(base: Config, key: str) -> dict[str, Any]:

@@ -52,6 +52,7 @@ def candidate_table(layers: Sequence[LayerView]) -> pd.DataFrame:
                 "layer": layer.name,
                 "op": layer.op,
                 "scheme": layer.scheme,
+                "structure": layer.structure,
                 "rate asked (×)": layer.rate_asked,
                 "rate (×)": layer.rate,
                 "MACs kept (%)": 100 * layer.nonzero_macs / layer.macs if layer.macs else None,

@@ -30,6 +30,15 @@ CRITERIA = {
     "snip": "SNIP – sensitivity to a mask",
     "geometric_median": "geometric median – what others can stand in for goes",
 }
+BALANCES = {
+    "balanced": "balanced – every band of filters keeps its share",
+    "unbalanced": "unbalanced – the whole layer competes",
+}
+AXES = {
+    "columns": "columns – fastest",
+    "rows": "rows",
+    "both": "both – as in the paper",
+}
 RATES = (1.5, 2.25, 3.0, 4.0, 6.0, 8.1, 12.0, 16.0)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from backend.config.search_file import ConfigError, SpaceConfig
 from backend.sparsity.candidate import FIELDS, Candidate, LayerChoice
+from backend.sparsity.dependency import why_filters_stay
 from backend.sparsity.patterns import PatternSet
 from backend.sparsity.prune import prunable_layers, why_illegal
 from backend.sparsity.schemes import SCHEMES
@@ -74,7 +75,7 @@ class Space:
 
 
 def build_space(graph: Graph, config: SpaceConfig, patterns: PatternSet | None = None) -> Space:
-    """Menus of all prunable layers; the first convolution and every linear layer stay dense.
+    """Menus of all prunable layers; the first convolution and the classifier stay dense.
 
     Args:
         graph: the dense net.
@@ -103,7 +104,8 @@ def _searched_nodes(graph: Graph) -> list[Node]:
     return [
         node
         for node in prunable_layers(graph)
-        if node.op == "conv" and not inputs.intersection(node.inputs)
+        if not inputs.intersection(node.inputs)
+        and (node.op == "conv" or why_filters_stay(graph, node) is None)
     ]
 
 

@@ -56,7 +56,7 @@ def get_candidate(trial_id: str) -> CandidateView:
         rate=record["rate"],
         size_bytes=record["size_bytes"],
         max_relative_error=record["max_relative_error"],
-        layers=_layers(manifest, evaluation, record, dense, peak),
+        layers=_layers(manifest, evaluation, trial, dense, peak),
         sources=_sources(folder, manifest),
         samples_ms=tuple(timing.get("samples_ms", ())),
         plan_yaml=_plan(trial),
@@ -150,12 +150,13 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
 def _layers(
     manifest: Mapping[str, Any],
     evaluation: Mapping[str, Any],
-    record: Mapping[str, Any],
+    trial: Trial,
     dense: Mapping[str, Any],
     peak: MachinePeak | None,
 ) -> tuple[LayerView, ...]:
     rates = {row["name"]: row for row in evaluation["layers"]}
-    layer_ms = record.get("layer_ms") or {}
+    layer_ms = trial.record.get("layer_ms") or {}
+    labels = trial.params
     dense_ms = dense.get("layer_ms") or {}
     views = []
     roofs = _roofs(manifest["layers"], layer_ms, peak)
@@ -169,7 +170,8 @@ def _layers(
                 scheme=row.get("scheme", "dense"),
                 rate_asked=row.get("asked", 1.0),
                 rate=row.get("achieved", 1.0),
-                macs=layer["macs"],
+                structure=LayerChoice.parse(labels[name]).words if name in labels else "",
+                macs=_dense_macs(layer, row),
                 nonzero_macs=layer["nonzero_macs"],
                 ms=layer_ms.get(name),
                 dense_ms=dense_ms.get(name),
@@ -186,6 +188,14 @@ def _layers(
             )
         )
     return tuple(views)
+
+
+def _dense_macs(layer: Mapping[str, Any], row: Mapping[str, Any]) -> int:
+    """MACs of the dense net's layer: the compiled one may have lost whole channels."""
+    kept, nonzero = int(row.get("kept", 0)), int(layer["nonzero_macs"])
+    if not kept or nonzero % kept:
+        return int(layer["macs"])
+    return max(int(layer["macs"]), nonzero // kept * int(row["total"]))
 
 
 def _peak(manifest: Mapping[str, Any], dense: Mapping[str, Any]) -> MachinePeak | None:

@@ -211,6 +211,7 @@ class LayerView:
     dense_ms: float | None
     kernel: str
     source: str
+    structure: str = ""  # the scheme's fields in words: pattern set, groups, blocks
     format: str = ""
     tuned: bool = False
     weight_bytes: int = 0

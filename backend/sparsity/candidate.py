@@ -94,6 +94,22 @@ class LayerChoice:
         return tuple(n for n in named if n in always or getattr(self, n) != getattr(default, n))
 
     @property
+    def words(self) -> str:
+        """What the scheme's fields say, for people; empty where it has none."""
+        if self.scheme == "pattern":
+            shared = f"groups of {self.group}" if self.group > 1 else "each filter by itself"
+            parts = [self.patterns, shared]
+        elif self.scheme == "one_by_n":
+            parts = [f"N = {self.block[0]}"]
+        elif self.scheme in BLOCK_SCHEMES:
+            parts = [f"blocks of {self.block[0]} × {self.block[1]}"]
+        else:
+            return ""
+        if "axes" in self.fields:
+            parts.append({"rows": "rows", "both": "rows and columns"}[self.axes])
+        return ", ".join([*parts, *([] if self.is_balanced else ["unbalanced"])])
+
+    @property
     def label(self) -> str:
         """A short text such as `pattern/8.1/natural-8/g8`; `parse` reads it back.
 

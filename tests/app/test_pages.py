@@ -158,6 +158,23 @@ def test_pattern_set_of_the_address_is_searched_with(open_page: Open, studio: Fa
     assert studio.calls[-1][1][0]["space"]["patterns"] == "mine"
 
 
+def test_blocks_groups_and_balance_of_the_form_are_searched_with(
+    open_page: Open, studio: FakeStudio
+) -> None:
+    app = open_page("search", new="1")
+    numbers = {w.label: w for w in app.number_input}
+    numbers["Filters that share patterns"].set_value(8)
+    numbers["Channels of a block"].set_value(4)
+    next(w for w in app.selectbox if w.label == "Balance").set_value("unbalanced")
+    app.run()
+    next(b for b in app.button if b.label == "Start the search").click().run()
+    space = studio.calls[-1][1][0]["space"]
+    assert space["group"] == 8
+    assert space["block"] == [4, 4]
+    assert space["balance"] == "unbalanced"
+    assert space["axes"] == "columns"
+
+
 def test_unsupported_model_lists_each_node_with_a_hint(open_page: Open) -> None:
     app = open_page("model", "failed")
     assert "1 of 73 nodes cannot be compiled." in words(app)

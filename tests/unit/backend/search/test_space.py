@@ -8,6 +8,7 @@ from backend.config.search_file import ConfigError, SpaceConfig
 from backend.models.zoo import build_model
 from backend.search.space import build_space
 from backend.sparsity.candidate import Candidate, LayerChoice
+from codegen.ir.builder import GraphBuilder
 from tests.unit.backend.search.small_problem import small_graph
 
 
@@ -80,3 +81,13 @@ def test_depthwise_layers_are_offered_patterns_alone() -> None:
     menus = build_space(graph, SpaceConfig(schemes=("pattern",))).by_layer
     assert menus
     assert all({choice.rate for choice in menu} == {1.0, 2.25} for menu in menus.values())
+
+
+def test_fully_connected_layers_before_the_classifier_are_searched_in_blocks() -> None:
+    b = GraphBuilder("mlp")
+    y = b.linear(b.add("flatten", b.input((1, 3, 4, 4)), name="flat"), 16, name="fc1")
+    graph = b.build(b.linear(b.linear(y, 16, name="fc2"), 4, name="fc3"))
+    config = SpaceConfig(schemes=("block", "filter"), rates=(2.0,), block=(4, 8), axes="both")
+    labels = build_space(graph, config).labels
+    assert labels["fc2"] == ["dense", "block/2/4x8/both", "filter/2"]
+    assert "fc3" not in labels
