@@ -41,21 +41,17 @@ class PairExamples:
 
 
 @dataclass(frozen=True)
-class MeanError:
-    """Mean absolute difference of pictures, the usual loss of super-resolution (L1)."""
-
-    def loss(self, module: GraphModule, batch: Batch) -> Tensor:
-        """See `Objective`."""
-        return functional.l1_loss(module(batch.x).float(), batch.wanted)
-
-
-@dataclass(frozen=True)
 class SquaredError:
     """Mean squared difference of pictures (L2), which PSNR is a function of."""
 
     def loss(self, module: GraphModule, batch: Batch) -> Tensor:
         """See `Objective`."""
         return functional.mse_loss(module(batch.x).float(), batch.wanted)
+
+
+def small_pictures(pairs: PicturePairs) -> Tensor:
+    """What a net reads: RGB in 0 to 1, (n, 3, s, s)."""
+    return torch.from_numpy(pairs.small).float() / 255
 
 
 def _turned(pictures: Tensor, turn: int, *, mirrored: bool) -> Tensor:

@@ -9,10 +9,12 @@ from backend.bench.accuracy.tables.library import LIBRARY
 from backend.bench.accuracy.tables.mobilenet import MOBILENET
 from backend.bench.accuracy.tables.one_shot import ONE_SHOT
 from backend.bench.accuracy.tables.recipe import RECIPE
+from backend.bench.accuracy.tables.waifu2x import WAIFU2X
 from backend.bench.errors import BenchError
 
 TABLES: dict[str, AccuracyTable] = {
-    table.name: table for table in (RECIPE, CIFAR, LIBRARY, ALGORITHMS_TABLE, ONE_SHOT, MOBILENET)
+    table.name: table
+    for table in (RECIPE, CIFAR, LIBRARY, ALGORITHMS_TABLE, ONE_SHOT, MOBILENET, WAIFU2X)
 }
 
 
