@@ -22,6 +22,7 @@ from app.viewmodels.enhancement import (
     random_words,
     rows_table,
     score_table,
+    strength_words,
     verdict_badge,
 )
 from app.viewmodels.numbers import ago
@@ -189,6 +190,8 @@ def scores(job_id: str, report: Json) -> None:
         "energy. None depends on a map's scale. For an inversion the map is the edges of the "
         "recovered picture."
     )
+    if strength_words(report):
+        st.caption(strength_words(report))
     named = {f"{r['method_title']} · {r['score_title']}": r for r in rows}
     shown = st.selectbox(
         "Differences of single pictures", list(named), help="Pruned − dense, picture by picture."

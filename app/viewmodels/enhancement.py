@@ -7,7 +7,7 @@ import pandas as pd
 
 from app.theme import Palette
 from app.viewmodels.figures import Figure, Trace, layout, limit_line
-from app.viewmodels.numbers import NOTHING, percent
+from app.viewmodels.numbers import NOTHING, percent, times
 from backend.services.views import Json
 
 Colour = Literal["green", "orange", "gray"]
@@ -170,6 +170,21 @@ def random_words(report: Json) -> str:
         "Pixels in a random order, which a map has to beat: deletion "
         f"{control['dense_deletion']:.3f} (dense) and {control['pruned_deletion']:.3f} (pruned), "
         f"insertion {control['dense_insertion']:.3f} and {control['pruned_insertion']:.3f}."
+    )
+
+
+def strength_words(report: Json) -> str:
+    """Return one sentence on how strong the maps are; empty where that was not measured."""
+    parts = [
+        f"{row['method_title'].lower()} {times(row['pruned'] / row['dense'])}"
+        for row in report.get("strength", ())
+        if row["dense"]
+    ]
+    if not parts:
+        return ""
+    return (
+        f"Mean strength of the maps, pruned ÷ dense: {', '.join(parts)}. On one scale a stronger "
+        "map looks brighter; the scores above do not depend on it."
     )
 
 

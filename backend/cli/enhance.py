@@ -192,6 +192,8 @@ def _print(report: dict[str, Any]) -> None:
     for row in report["faithfulness"]:
         better = {"supported": "better", "not supported": "worse"}.get(row["verdict"], "same")
         typer.echo(f"{row['method_title']:24s} {_line(row)}  pruned: {better}")
+    for row in report["strength"]:
+        typer.echo(f"{row['method_title']:24s} {_line(row)}")
     for side, gaps in report["completeness"].items():
         typer.echo(
             f"completeness, {side}: {100 * gaps['within_tolerance']:.0f} % of pictures within "

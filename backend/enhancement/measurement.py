@@ -27,7 +27,7 @@ FloatArray = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 
-_VERSION = 1  # of what a stored measurement means
+_VERSION = 2  # of what a stored measurement means
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +112,7 @@ def _measure_batch(
     values = {name: _numbers(fact) for name, fact in seen.facts.items()}
     if row.is_scored:
         values |= measure_sharpness(maps.cpu().numpy())
+        values["strength"] = _numbers(maps.mean((1, 2)))
     if row.ranks_pixels and settings.faithfulness:
         areas = deletion_and_insertion(net, x, wanted, maps, tick=tick)
         values |= dict(zip(("deletion", "insertion"), map(_numbers, areas), strict=True))

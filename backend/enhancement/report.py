@@ -23,6 +23,7 @@ _TITLES = {
     "deletion": "deletion area",
     "insertion": "insertion area",
     "psnr_db": "PSNR of the recovered picture (dB)",
+    "strength": "mean of the map",
     **{name: score.title for name, score in SHARPNESS.items()},
 }
 
@@ -56,6 +57,7 @@ def report_of(study: Study, dense: str, pruned: str) -> dict[str, Any]:
         "sentence": study.verdict.sentence,
         "sharpness": [row_json(row) for row in study.sharpness],
         "faithfulness": [row_json(row) for row in study.faithfulness],
+        "strength": [row_json(row) for row in study.strength],
         "random_order": _control(study),
         "completeness": _completeness(study),
         "settings": study.settings.to_json(),

@@ -24,6 +24,9 @@ Progress = Callable[[str, int, int], None]
 FAITHFULNESS: Mapping[str, bool] = {"deletion": False, "insertion": True, "psnr_db": True}
 """Numbers that say whether what is seen is right, and whether more is better."""
 
+STRENGTH: Mapping[str, bool] = {"strength": True}
+"""Mean of a map: what makes it bright beside another, and no part of its sharpness."""
+
 SIDES = ("dense", "pruned")
 
 
@@ -39,6 +42,7 @@ class Study:
             net's is the one that both explain.
         sharpness: rows that decide the verdict.
         faithfulness: rows that say whether the maps can be trusted, and inversions compared.
+        strength: rows that say how much stronger the maps became; sharpness does not depend on it.
         verdict: on "pruning sharpens what the net sees".
         rate: dense weights divided by kept ones, over layers that have a mask or zeros.
     """
@@ -49,6 +53,7 @@ class Study:
     top: tuple[Labels, Labels]
     sharpness: tuple[ComparisonRow, ...]
     faithfulness: tuple[ComparisonRow, ...]
+    strength: tuple[ComparisonRow, ...]
     verdict: Verdict
     rate: float
 
@@ -119,10 +124,11 @@ def run_study(
             done = before + (number + 1) * planned
             on_progress(phase, min(done, total - 1), total)
         seen[name] = (sides[0], sides[1])
-    sharpness = compare(
-        _pairs(seen, {k: s.sharper_is_higher for k, s in SHARPNESS.items()}), seed=settings.seed
+    directions = {name: score.sharper_is_higher for name, score in SHARPNESS.items()}
+    sharpness, faithfulness, strength = (
+        compare(_pairs(seen, group), seed=settings.seed)
+        for group in (directions, FAITHFULNESS, STRENGTH)
     )
-    faithfulness = compare(_pairs(seen, FAITHFULNESS), seed=settings.seed)
     on_progress("done", total, total)
     return Study(
         pictures,
@@ -131,6 +137,7 @@ def run_study(
         top,
         sharpness,
         faithfulness,
+        strength,
         judge(sharpness),
         _rate(pruned),
     )

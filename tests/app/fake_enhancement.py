@@ -96,6 +96,7 @@ def report(count: int = 120) -> dict[str, Any]:
         "sharper, 1 calls it blurrier, 2 cannot tell.",
         "sharpness": rows,
         "faithfulness": [{**row("guided", "entropy", 0.02, count), **areas}],
+        "strength": [{**row("guided", "laplacian", 0.5, count), "score": "strength"}],
         "random_order": {
             "dense_deletion": 0.46,
             "dense_insertion": 0.44,

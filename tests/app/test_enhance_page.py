@@ -27,6 +27,7 @@ def test_a_finished_study_shows_verdict_scores_and_the_papers_claim(open_page: O
     assert "three ImageNet pictures" in text
     assert "within 1 %" in text
     assert "deletion 0.460 (dense)" in text
+    assert "pruned ÷ dense: guided back-propagation 1.50×" in text
     table = app.dataframe[0].value
     assert len(table) == 9
     assert list(table["pruned net is"][:3]) == ["sharper", "sharper", "cannot tell"]

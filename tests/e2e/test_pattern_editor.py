@@ -63,7 +63,9 @@ def test_preset_is_copied_and_edited_by_mouse_and_keyboard(
     watched.assert_local_and_clean()
 
 
-@pytest.mark.parametrize("name", ["", "model", "patterns", "search", "front", "devices", "deploy"])
+@pytest.mark.parametrize(
+    "name", ["", "model", "patterns", "search", "front", "enhance", "devices", "deploy"]
+)
 def test_page_fits_a_phone_in_the_dark_without_sideways_scroll(
     page_only: Studio, watched: Watched, name: str
 ) -> None:

@@ -141,7 +141,7 @@ def test_a_job_keeps_report_pictures_and_rows_for_the_page(
     assert view.report["count"] == 4
     assert [item.name for item in view.exhibits][0] == "mine.png"
     assert view.exhibits[0].sights["guided"].dense.dtype == np.uint8
-    assert len(enhancement.picture_rows(job)) == 4 * (3 + 2)
+    assert len(enhancement.picture_rows(job)) == 4 * (3 + 1 + 2)
     archive = zipfile.ZipFile(io.BytesIO(enhancement.pictures_zip(job)))
     assert len(archive.namelist()) == 2
     assert [study.job.id for study in enhancement.list_studies()] == [job]

@@ -63,6 +63,7 @@ def test_a_study_compares_every_method_and_score_and_judges_by_count() -> None:
     assert report["verdict"] == "undecided"
     assert report["rate"] == pytest.approx(2.25, abs=0.01)
     assert {row["score"] for row in report["faithfulness"]} == {"deletion", "insertion", "psnr_db"}
+    assert [row["method"] for row in report["strength"]] == ["guided", "integrated", "inversion"]
     assert set(report["completeness"]) == {"dense", "pruned"}
     assert report["settings"]["layer"]
     assert 0.0 <= report["random_order"]["dense_deletion"] <= 1.0
