@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from app.components import links
+from app.components.convergence_plot import convergence_plot
 from app.components.error_panel import error_panel, errors_shown
 from app.theme import palette
 from app.viewmodels.csv_export import csv_bytes
@@ -222,6 +223,8 @@ def full_run(view: FinalizationView) -> None:
         rows.append(("Full run", view.full_run["history"]))
     if not rows:
         return
+    for row in (*view.contestants, {"name": "full-run", **view.full_run}):
+        convergence_plot(row, f"{view.id}-{row['name']}")
     st.subheader("Epochs", anchor=False)
     colours = palette(st.context.theme.type)
     st.plotly_chart(epoch_lines(rows, colours), key=f"epochs-{view.id}")

@@ -9,6 +9,7 @@ from app.components import links
 from app.viewmodels.deployments import device_title
 from app.viewmodels.numbers import count, percent
 from app.viewmodels.search_form import (
+    ALGORITHMS,
     AXES,
     BALANCES,
     CRITERIA,
@@ -317,6 +318,13 @@ def training_fields(base: Config, key: str) -> dict[str, Any]:
             help="Passes over these images. 0 only repairs the weights.",
             key=f"epochs-{key}",
         )
+    algorithm = _select(
+        "Algorithm",
+        list(ALGORITHMS),
+        str(training.get("algorithm") or "one_shot"),
+        lambda n: ALGORITHMS[n],
+        "How each candidate is pruned; all spend the same epochs. ADMM needs at least one.",
+    )
     criterion = _select(
         "Criterion",
         list(CRITERIA),
@@ -324,4 +332,9 @@ def training_fields(base: Config, key: str) -> dict[str, Any]:
         lambda n: CRITERIA[n],
         "Which weights stay. Labels are not used for it.",
     )
-    return {"images": int(number), "epochs": int(rounds), "criterion": criterion}
+    return {
+        "images": int(number),
+        "epochs": int(rounds),
+        "algorithm": algorithm,
+        "criterion": criterion,
+    }

@@ -10,6 +10,7 @@ from app.components.error_panel import errors_shown
 from app.components.finalise_part import finalise_part
 from app.components.frame import show
 from app.components.states import empty_state, page_head
+from app.components.training_part import training_part
 from app.theme import palette
 from app.viewmodels.csv_export import csv_bytes
 from app.viewmodels.layers import candidate_table, rate_bars, time_bars, weighted
@@ -67,8 +68,8 @@ def draw(view: CandidateView) -> None:
         if st.button("Deploy", type="primary", icon=":material/rocket_launch:"):
             st.switch_page(links.DEPLOY, query_params={"candidate": view.id})
     numbers(view)
-    names = ["Layers", "Roofline", "Generated C", "Masks", "Plan", "Finalise"]
-    layers, roof, code, masks, plan, finalise = st.tabs(names, key="parts")
+    names = ["Layers", "Roofline", "Generated C", "Masks", "Training", "Plan", "Finalise"]
+    layers, roof, code, masks, training, plan, finalise = st.tabs(names, key="parts")
     with layers:
         layers_part(view)
     with roof:
@@ -77,6 +78,8 @@ def draw(view: CandidateView) -> None:
         code_part(view)
     with masks:
         masks_part(view)
+    with training:
+        training_part(view)
     with plan:
         st.caption("The same candidate as a file for `punchcard prune --plan`.")
         st.code(view.plan_yaml, language="yaml")

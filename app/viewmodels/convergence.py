@@ -1,4 +1,4 @@
-"""How ADMM drew a net into its masks: the history of a run as a figure and a table."""
+"""How a net was pruned and trained: the history of a run as figures and tables."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -121,3 +121,34 @@ def convergence_figure(
         if after["rho"] != before["rho"]
     ]
     return {"data": traces, "layout": drawn}
+
+
+def training_table(history: Mapping[str, Any]) -> pd.DataFrame:
+    """One row an epoch of all trainings in their order."""
+    return pd.DataFrame(
+        [
+            {
+                "training": training["name"],
+                "epoch": epoch["number"],
+                "images": training["images"],
+                "loss": round(epoch["loss"], 4),
+            }
+            for training in history.get("trainings") or ()
+            for epoch in training["history"]
+        ]
+    )
+
+
+def repair_table(history: Mapping[str, Any]) -> pd.DataFrame:
+    """What the repair did to each layer."""
+    return pd.DataFrame(
+        [
+            {
+                "layer": layer["name"],
+                "criterion": layer["criterion"] or "",
+                "error (%)": None if layer["error"] is None else 100 * layer["error"],
+                "note": layer["note"],
+            }
+            for layer in history.get("repair") or ()
+        ]
+    )

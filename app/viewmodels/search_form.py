@@ -23,6 +23,11 @@ SCHEMES = {
     "unstructured": "unstructured",
     "one_by_n": "1×N",
 }
+ALGORITHMS = {
+    "one_shot": "one-shot – masks at once, repaired, then trained",
+    "iterative": "iterative – rates rise over stages of the training",
+    "admm": "ADMM – drawn into the masks while it trains",
+}
 CRITERIA = {
     "obs": "Optimal Brain Surgeon – what the rest can make up for",
     "magnitude": "magnitude – the largest weights",

@@ -234,7 +234,11 @@ class PeakView:
 
 @dataclass(frozen=True, kw_only=True)
 class CandidateView:
-    """A finished trial with its layers, generated sources and timing samples."""
+    """A finished trial with its layers, generated sources and timing samples.
+
+    `training` is the history of its pruning (`Pruned.history`); None of nets from before there was
+    one.
+    """
 
     id: str
     search_id: str
@@ -254,6 +258,7 @@ class CandidateView:
     plan_yaml: str
     peak: PeakView | None = None
     threads: int = 1
+    training: Json | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -179,6 +179,35 @@ def trials(number: int) -> tuple[TrialRow, ...]:
     return tuple(rows)
 
 
+ADMM_HISTORY = {
+    "algorithm": "admm",
+    "trainings": [
+        {
+            "name": name,
+            "epochs": 1,
+            "images": 4000,
+            "history": [{"number": 1, "loss": loss, "learning_rate": 0.0, "validation": {}}],
+        }
+        for name, loss in (("admm", 1.2), ("fine-tune", 0.4))
+    ],
+    "repair": [{"name": "conv1", "criterion": "magnitude", "error": 0.02, "note": ""}],
+    "updates": [
+        {
+            "update": number,
+            "step": 20 * number,
+            "stage": number,
+            "rho": 0.01 * 4**number,
+            "loss": 1.0,
+            "library": 8,
+            "layers": {
+                "conv1": {"pattern": 0.5**number, "pattern_moved": 0.1, "connectivity": 0.6**number}
+            },
+        }
+        for number in range(1, 5)
+    ],
+}
+
+
 class FakeStudio:
     """The services of one scenario; calls that change something are recorded in `calls`."""
 
@@ -563,6 +592,7 @@ class FakeStudio:
             samples_ms=tuple(float(x) for x in 2.31 + 0.04 * random.random(40)),
             plan_yaml="default: {scheme: dense}\nlayers:\n  conv1: {scheme: dense}\n",
             peak=PeakView(threads=1, gflops=100.0, read_gbps=((24_576, 300.0), (8 << 20, 30.0))),
+            training=ADMM_HISTORY,
         )
 
     def layer_mask(self, trial_id: str, layer: str) -> np.ndarray:

@@ -291,6 +291,14 @@ def test_candidate_shows_its_layers_beneath_the_roof(open_page: Open) -> None:
     assert "Remaining work against 100 GFLOP/s" in words(app)
 
 
+def test_candidate_shows_how_it_was_pruned_and_how_admm_converged(open_page: Open) -> None:
+    app = open_page("candidate", candidate=f"{SEARCH_ID}-5")
+    text = words(app)
+    assert "Pruned by" in text
+    assert "Convergence of ADMM" in text
+    assert "After 4 updates the weights are off their constraints by pattern 6.2 %" in text
+
+
 def test_one_click_deploys_the_candidate_to_this_computer(
     open_page: Open, studio: FakeStudio
 ) -> None:

@@ -11,7 +11,9 @@ from app.viewmodels.convergence import (
     convergence_table,
     convergence_words,
     layer_names,
+    repair_table,
     residuals,
+    training_table,
     updates_of,
 )
 from app.viewmodels.csv_export import csv_bytes
@@ -81,3 +83,15 @@ def test_words_say_where_it_ended() -> None:
     assert "8 patterns" in words
     assert convergence_words([]) == ""
     assert ALL_LAYERS not in layer_names(UPDATES)
+
+
+def test_trainings_and_repair_are_tables_too() -> None:
+    epochs = [{"number": 1, "loss": 0.5}, {"number": 2, "loss": 0.25}]
+    history = {
+        "trainings": [{"name": "fine-tune", "images": 100, "history": epochs}],
+        "repair": [{"name": "fc", "criterion": None, "error": None, "note": "why"}],
+    }
+    assert training_table(history)["loss"].tolist() == [0.5, 0.25]
+    assert repair_table(history)["note"].tolist() == ["why"]
+    assert training_table({}).empty
+    assert repair_table({}).empty

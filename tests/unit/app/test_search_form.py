@@ -65,3 +65,10 @@ def test_form_offers_every_criterion() -> None:
     from backend.sparsity import criteria
 
     assert list(CRITERIA) == list(criteria.CRITERIA)
+
+
+def test_form_offers_every_algorithm() -> None:
+    from app.viewmodels.search_form import ALGORITHMS
+    from backend.training import algorithms
+
+    assert list(ALGORITHMS) == list(algorithms.ALGORITHMS)

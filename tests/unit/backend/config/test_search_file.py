@@ -102,3 +102,29 @@ def test_an_unknown_criterion_is_one_sentence() -> None:
     assert parse_config({"training": {"criterion": "snip"}}).training.criterion == "snip"
     (found,) = problems({"training": {"criterion": "largest"}})
     assert "no criterion 'largest'" in found and "geometric_median" in found
+
+
+def test_algorithms_are_part_of_the_training() -> None:
+    found = parse_config({"training": {"algorithm": "admm", "admm": {"library": [32, 12, 8]}}})
+    settings = found.training.settings(seed=3)
+    assert settings.admm.library == (32, 12, 8)
+    assert settings.recipe.seed == 3
+    assert settings.recipe.epochs == found.training.epochs
+
+
+@pytest.mark.parametrize(
+    ("training", "says"),
+    [
+        ({"algorithm": "adm"}, "one_shot, iterative, admm"),
+        ({"algorithm": "admm", "epochs": 0}, "epochs and images"),
+        ({"algorithm": "admm", "images": 0}, "epochs and images"),
+        ({"admm": {"rhos": [0.1, -1]}}, "above 0"),
+        ({"admm": {"selection": "best"}}, "simplex or l2"),
+        ({"admm": {"rho": 1}}, "not a key"),
+        ({"stages": 0}, "training.stages"),
+    ],
+)
+def test_wrong_algorithms_are_told_with_their_key(training: dict, says: str) -> None:
+    (problem,) = problems({"training": training})
+    assert says in problem
+    assert problem.startswith("training")
