@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backend.sparsity.candidate import Candidate, LayerChoice
+from backend.sparsity.patterns import PatternSet
 from backend.sparsity.prune import prune_graph
 from codegen.ir.builder import GraphBuilder
 from codegen.ir.graph import Graph
@@ -29,6 +30,7 @@ class KernelRow:
         beside: whether dense engines are timed beside it.
         asked: (must, goal) by instruction set: shares of peak, or with `beside` how many times
             faster than the fastest of these engines.
+        patterns: the set that the choice names, where it is not a shipped one.
     """
 
     family: str
@@ -41,6 +43,7 @@ class KernelRow:
     groups: int = 1
     beside: bool = False
     asked: tuple[tuple[str, float, float], ...] = ()
+    patterns: PatternSet | None = None
 
     @property
     def shape(self) -> str:
@@ -87,4 +90,5 @@ class KernelRow:
         graph = builder.build(y)
         if self.choice.is_dense:
             return graph
-        return prune_graph(graph, Candidate.of({LAYER: self.choice}))
+        sets = None if self.patterns is None else {self.patterns.name: self.patterns}
+        return prune_graph(graph, Candidate.of({LAYER: self.choice}), pattern_sets=sets)

@@ -71,6 +71,7 @@ def register(app: typer.Typer) -> None:
         from backend.config.plan_file import load_plan
         from backend.data.registry import open_data
         from backend.models.zoo import MODELS, has_trained_weights, load_model
+        from backend.services.patterns import all_pattern_sets
         from backend.sparsity.criteria import criterion_of
         from backend.storage.artifacts import write_whole
         from backend.training.algorithms import algorithm_of
@@ -111,7 +112,8 @@ def register(app: typer.Typer) -> None:
         if graph.preprocessing is None:
             say("the model stores no preprocessing: the data set's is taken")
             graph = replace(graph, preprocessing=opened.preprocessing)
-        candidate = load_plan(plan, graph)
+        sets = all_pattern_sets()
+        candidate = load_plan(plan, graph, pattern_sets=sets)
 
         # torch is slow to import: mistakes are told before
         from backend.training.errors import StoppedError
@@ -134,6 +136,7 @@ def register(app: typer.Typer) -> None:
                     algorithm=algorithm,
                     settings=settings,
                     images=images,
+                    pattern_sets=sets,
                     rates_by_layer=rates_by_layer,
                     folder=folder,
                     on_progress=tell,

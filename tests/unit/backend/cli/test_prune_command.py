@@ -9,6 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from backend.cli.prune import register
+from backend.services.patterns import save_pattern_set
 from codegen.errors import PlanError, PunchcardError
 from codegen.exchange.onnx_importer import import_onnx
 from codegen.ir.storage import save_graph
@@ -95,3 +96,16 @@ def test_rates_by_layer_keep_the_total(folder: Path) -> None:
     kept, total = (rows["middle"][k] + rows["wide"][k] for k in ("kept", "total"))
     assert kept == pytest.approx(total / 4, abs=2)
     assert rows["middle"]["asked"] != rows["wide"]["asked"]
+
+
+def test_a_plan_may_name_a_pattern_set_of_the_users(folder: Path) -> None:
+    save_pattern_set("mine", [(0, 1, 0, 0, 1, 0, 0, 1, 0), (0, 0, 0, 1, 1, 1, 0, 0, 0)])
+    plan = "layers: {middle: {scheme: pattern, rate: 3, patterns: mine, group: 1}}"
+    prune(folder, plan, "--epochs", "0")
+    graph = import_onnx(folder / "out.onnx", name="out")
+    weight = graph.weight(graph.by_name["middle"], "weight")
+    assert weight is not None
+    kept = {tuple(kernel) for kernel in (weight.values != 0).reshape(-1, 9).astype(int).tolist()}
+    assert kept <= {(0, 1, 0, 0, 1, 0, 0, 1, 0), (0, 0, 0, 1, 1, 1, 0, 0, 0)}
+    with pytest.raises(PlanError, match="3 of 9 weights is 3"):
+        prune(folder, plan.replace("rate: 3", "rate: 2.25"))
