@@ -73,13 +73,13 @@ def finalize(
         chosen = {} if settings is None else load_finalize(settings).model_dump(mode="json")
         chosen |= {key: value for key, value in given.items() if value is not None}
         identity = _start(candidate, chosen, model, plan, data)
-    view = _follow(identity)
+    view = follow_finalization(identity)
     if json != "-":
         _print(view)
     if json is not None:
         from backend.cli.progress import write_json
 
-        write_json(_json(view), json)
+        write_json(report_of(view), json)
 
 
 def _start(
@@ -101,7 +101,12 @@ def _start(
     )
 
 
-def _follow(identity: str) -> FinalizationView:
+def follow_finalization(identity: str) -> FinalizationView:
+    """Wait for a finalisation with a progress bar; it runs here where no worker does.
+
+    Raises:
+        ReportError: it failed or was stopped; what has ended is kept.
+    """
     from backend.cli.search_report import ReportError, progress_bar
     from backend.jobs.inline import run_until_ended
     from backend.services.finalizations import get_finalization
@@ -155,7 +160,8 @@ def _print(view: FinalizationView) -> None:
     typer.echo(f"candidate {view.candidate_id}: punchcard deploy {view.candidate_id}")
 
 
-def _json(view: FinalizationView) -> dict[str, Any]:
+def report_of(view: FinalizationView) -> dict[str, Any]:
+    """A finalisation as JSON."""
     return {
         "id": view.id,
         "candidate": view.candidate_id,

@@ -25,6 +25,7 @@ COMMAND_GROUPS = (
     "patterns",
     "search",
     "finalize",
+    "recipe",
     "demo",
     "enhance",
     "devices",

@@ -64,7 +64,10 @@ def read_images(name: str, files: Iterable[ImageFile]) -> ImageData:
         pixels, size = _decode(name, file, size)
         held += pixels.nbytes
         if len(found) == MOST_IMAGES or held > MOST_BYTES:
-            msg = f"{name!r} holds more images than fit in memory ({len(found)} read)"
+            msg = (
+                f"{name!r} holds more images than fit in memory ({len(found)} read): describe it "
+                "in a JSON file (train, test, size), and give that as data"
+            )
             raise DataError(msg)
         found.append((*place, pixels))
     classes = tuple(sorted({label for _, label, _ in found}))
@@ -88,7 +91,7 @@ def fit_picture(file: ImageFile, size: tuple[int, int], *, is_grey: bool) -> Pix
     Raises:
         DataError: it cannot be read, or is too large.
     """
-    with _opened(f"the image {str(file.path)!r}", file) as image:
+    with opened_picture(f"the image {str(file.path)!r}", file) as image:
         from PIL import Image, ImageOps
 
         upright = ImageOps.exif_transpose(image).convert("L" if is_grey else "RGB")
@@ -99,7 +102,7 @@ def fit_picture(file: ImageFile, size: tuple[int, int], *, is_grey: bool) -> Pix
 def _decode(
     name: str, file: ImageFile, size: tuple[int, int] | None
 ) -> tuple[Pixels, tuple[int, int]]:
-    with _opened(f"the image {str(file.path)!r} of {name!r}", file) as image:
+    with opened_picture(f"the image {str(file.path)!r} of {name!r}", file) as image:
         from PIL import Image
 
         grey = image.mode in {"1", "L", "I", "I;16", "F"}
@@ -110,7 +113,7 @@ def _decode(
 
 
 @contextmanager
-def _opened(called: str, file: ImageFile) -> Iterator[Image]:
+def opened_picture(called: str, file: ImageFile) -> Iterator[Image]:
     """An image file within limits; any error while it is read is a DataError."""
     # pillow is slow to import and not there where only training happens
     from PIL import Image

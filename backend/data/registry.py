@@ -15,6 +15,7 @@ from backend.data.image_data import ImageData
 from backend.data.numpy_file import load_numpy, matches_numpy
 from backend.data.sample import load_sample
 from backend.data.splits import SAMPLE_NAME
+from backend.data.streamed import load_streamed, matches_streamed
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ DATASETS: dict[str, DataKind] = {
     "fashion": DataKind("Fashion-MNIST's IDX files", matches_fashion, load_fashion),
     "folder": DataKind("a folder of images per class", matches_folder, load_folder),
     "archive": DataKind("a zip or tar of such a folder", matches_archive, load_archive),
+    "streamed": DataKind(
+        "a .json that describes class folders too large for memory",
+        matches_streamed,
+        load_streamed,
+    ),
     "numpy": DataKind("a NumPy .npz", matches_numpy, load_numpy),
 }
 """Kinds of files and folders; the first that matches a path reads it."""

@@ -27,6 +27,8 @@ class ReplacementPlan:
         skip: operations to leave alone.
         epochs: of fine-tuning.
         images: of an epoch, at most.
+        batch: images of a step.
+        learning_rate: at its peak.
         with_control: train the original just as long.
         seed: of the fine-tuning.
     """
@@ -36,6 +38,8 @@ class ReplacementPlan:
     images: int = 4000
     with_control: bool = False
     seed: int = 0
+    batch: int = 64
+    learning_rate: float = 0.01
 
 
 def measure_replacement(

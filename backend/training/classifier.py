@@ -9,15 +9,17 @@ import torch
 
 from backend.data.image_data import ImageData
 from backend.data.splits import Indices
+from backend.data.streamed import is_streamed
 from backend.training.distillation import Distilled
 from backend.training.errors import TrainingError
 from backend.training.evaluate import preprocessing_of
-from backend.training.examples import LabelledImages
+from backend.training.examples import Examples, LabelledImages
 from backend.training.history import OnProgress, Trained
 from backend.training.objective import CrossEntropy, Objective, require_labels
 from backend.training.precision import best_device
 from backend.training.recipe import Recipe
 from backend.training.regulariser import Regulariser
+from backend.training.streamed_images import StreamedImages
 from backend.training.teacher import TeacherScores, teacher_scores
 from backend.training.trainer import CHECKPOINT_EVERY_S, train
 from backend.training.validation import labelled_validation
@@ -69,7 +71,8 @@ def train_classifier(
         classes = graph.type_of(graph.outputs[0]).shape[-1]
         require_labels(torch.from_numpy(data.train_labels[indices]), classes)
     objective, scores = _objective(recipe, teacher, data, indices)
-    examples = LabelledImages(
+    kind = StreamedImages if is_streamed(data) else LabelledImages
+    examples: Examples = kind(
         data, indices, recipe, preprocessing=preprocessing, teacher=scores, device=device
     )
     return train(
@@ -94,7 +97,8 @@ def _objective(
     by = recipe.distillation
     if by is None:
         return CrossEntropy(recipe.label_smoothing), None
-    if isinstance(teacher, Graph) and recipe.keeps_pixels and not by.feature_weight:
+    is_stored = recipe.keeps_pixels and not by.feature_weight and not is_streamed(data)
+    if isinstance(teacher, Graph) and is_stored:
         teacher = teacher_scores(teacher, data.train_images[indices])
     if isinstance(teacher, TeacherScores) and not recipe.keeps_pixels:
         msg = "stored scores do not fit shifted or cut images: give the teacher itself"

@@ -71,7 +71,7 @@ def evaluate_module(
         raise DataError(msg)
     wanted = torch.from_numpy(labels)
     right, loss = 0, 0.0
-    for start, scores in _scores(module, preprocessing, torch.from_numpy(images)):
+    for start, scores in _scores(module, preprocessing, images):
         part = wanted[start : start + len(scores)]
         right += int((scores.argmax(1) == part).sum())
         loss += float(functional.cross_entropy(scores, part, reduction="sum"))
@@ -81,7 +81,7 @@ def evaluate_module(
 
 def predict(graph: Graph, images: Pixels) -> Tensor:
     """Scores fp32 (n, classes) of u8 images; they lie on the CPU, wherever the net runs."""
-    parts = _scores(_placed(graph), preprocessing_of(graph), torch.from_numpy(images))
+    parts = _scores(_placed(graph), preprocessing_of(graph), images)
     return torch.cat([scores for _, scores in parts])
 
 
@@ -90,7 +90,7 @@ def _placed(graph: Graph) -> GraphModule:
 
 
 def _scores(
-    module: nn.Module, preprocessing: Preprocessing, images: Tensor
+    module: nn.Module, preprocessing: Preprocessing, images: Pixels
 ) -> Iterator[tuple[int, Tensor]]:
     parameter = next(module.parameters(), None)
     device = torch.device("cpu") if parameter is None else parameter.device
@@ -99,7 +99,9 @@ def _scores(
     module.eval()
     try:
         for start in range(0, len(images), batch):
-            x = normalise(images[start : start + batch].to(device), preprocessing)
+            # images of a streamed set are decoded here, a batch at a time
+            pixels = torch.from_numpy(images[start : start + batch])
+            x = normalise(pixels.to(device), preprocessing)
             with torch.no_grad(), autocast(device):
                 scores = module(x)
             yield start, scores.float().cpu()

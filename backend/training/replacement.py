@@ -50,6 +50,7 @@ def replace_and_tune(
     skip: Collection[str] = (),
     epochs: int = 1,
     images: int = 4000,
+    batch: int = 64,
     learning_rate: float = LEARNING_RATE,
     seed: int = 0,
     with_control: bool = False,
@@ -67,6 +68,7 @@ def replace_and_tune(
         skip: names of operations to leave alone, as `replaceable` lists them.
         epochs: of fine-tuning; 0 leaves it out.
         images: training images of an epoch, at most.
+        batch: images of a step.
         learning_rate: at its peak.
         seed: of order and mirroring.
         with_control: train the original just as long, so that what the hard forms cost can be
@@ -98,6 +100,7 @@ def replace_and_tune(
             indices,
             epochs=epochs,
             lr=learning_rate,
+            batch=batch,
             seed=seed,
             teacher=graph,
             on_progress=lambda done, total: say(phase, done, total),
