@@ -157,6 +157,7 @@ def live(finalization_id: str, state_before: str, candidate: CandidateView) -> N
             finished(view, candidate)
         bake_off(view)
         full_run(view)
+        convergence(view)
 
 
 def state(view: FinalizationView) -> None:
@@ -237,6 +238,14 @@ def full_run(view: FinalizationView) -> None:
         on_click="ignore",
         key=f"epochs-csv-{view.id}",
     )
+
+
+def convergence(view: FinalizationView) -> None:
+    """Draw how ADMM drew near to its masks, of the run that went furthest."""
+    runs = [view.full_run, *view.contestants]
+    updates = next((run["updates"] for run in runs if run.get("updates")), None)
+    if updates:
+        convergence_plot({"updates": updates}, key=f"finalise-{view.id}")
 
 
 def finished(view: FinalizationView, candidate: CandidateView) -> None:

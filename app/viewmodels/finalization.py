@@ -80,8 +80,8 @@ def loss_bars(view: FinalizationView, colours: Palette) -> Figure:
             "array": [row["loss_se"] for row in done],
             "color": colours.muted,
         },
-        "text": ["winner" if _won(view, row) else "" for row in done],
-        "textposition": "top center",
+        "text": ["  winner" if _won(view, row) else "" for row in done],
+        "textposition": "middle right",
         "textfont": {"color": colours.ink},
         "marker": {
             "size": 13,
@@ -91,9 +91,7 @@ def loss_bars(view: FinalizationView, colours: Palette) -> Figure:
         "hovertemplate": "%{y}: %{x:.4f}<extra></extra>",
         "showlegend": False,
     }
-    frame = layout(
-        colours, x_title="validation loss (nats, ± standard error)", y_title="", height=260
-    )
+    frame = layout(colours, x_title="validation loss (nats)", y_title="", height=260)
     frame["yaxis"] |= {"autorange": "reversed", "automargin": True}
     return {"data": [trace], "layout": frame}
 

@@ -27,9 +27,9 @@ def words(op: str) -> str:
 
 
 def replacement_table(rows: Sequence[ReplaceableRow], measured: Json | None) -> pd.DataFrame:
-    """Return one row an operation, all chosen; gains are empty until they were measured."""
+    """Return one row an operation, all chosen; gains stand there once they were measured."""
     found = {row["node"]: row for row in (measured or {}).get("rows", ())}
-    return pd.DataFrame(
+    table = pd.DataFrame(
         [
             {
                 "replace": True,
@@ -44,6 +44,9 @@ def replacement_table(rows: Sequence[ReplaceableRow], measured: Json | None) -> 
             for row in rows
         ]
     )
+    if measured is None and not table.empty:
+        return table.drop(columns=["share of time (%)", "gain (%)"])
+    return table
 
 
 def _percent(share: float | None) -> float | None:
