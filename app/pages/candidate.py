@@ -9,8 +9,8 @@ from app.components import links
 from app.components.error_panel import errors_shown
 from app.components.finalise_part import finalise_part
 from app.components.frame import show
+from app.components.pruning_part import pruning_part
 from app.components.states import empty_state, page_head
-from app.components.training_part import training_part
 from app.theme import palette
 from app.viewmodels.csv_export import csv_bytes
 from app.viewmodels.layers import candidate_table, rate_bars, time_bars, weighted
@@ -79,7 +79,7 @@ def draw(view: CandidateView) -> None:
     with masks:
         masks_part(view)
     with training:
-        training_part(view)
+        pruning_part(view)
     with plan:
         st.caption("The same candidate as a file for `punchcard prune --plan`.")
         st.code(view.plan_yaml, language="yaml")
