@@ -92,7 +92,6 @@ WAIFU2X = AccuracyTable(
         Column("PSNR dB", "psnr", is_paired=True),
         Column("to bicubic dB", "gain"),
         Column("crops better than bicubic", "better", "{:.0f}"),
-        Column("repair s", "repair_s", "{:.0f}"),
     ),
     cells=_cells,
     run=_run,
