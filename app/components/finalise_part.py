@@ -224,8 +224,6 @@ def full_run(view: FinalizationView) -> None:
         rows.append(("Full run", view.full_run["history"]))
     if not rows:
         return
-    for row in (*view.contestants, {"name": "full-run", **view.full_run}):
-        convergence_plot(row, f"{view.id}-{row['name']}")
     st.subheader("Epochs", anchor=False)
     colours = palette(st.context.theme.type)
     st.plotly_chart(epoch_lines(rows, colours), key=f"epochs-{view.id}")

@@ -25,8 +25,8 @@ class Regulariser:
         """Where the learning rate's schedule stands at a step, and how many steps it has."""
         return step, steps
 
-    def observe(self, loss: float) -> None:
-        """Learn what the objective alone made of this step's batch."""
+    def observe(self, loss: float, scale: float) -> None:
+        """Learn the objective's loss of this step, and what gradients are multiplied by (fp16)."""
 
     def loss(self, module: GraphModule) -> Tensor | None:
         """What to add to the objective's loss in this step; a scalar, or None for nothing."""

@@ -215,7 +215,7 @@ class _Run:
         rate = learning_rate(*place, recipe.learning_rate, recipe.warm_up)
         set_learning_rate(self._optimiser, rate)
         loss = self._splitter.accumulate(batch, self._add_gradients, self._clear, self._say_halved)
-        self._regulariser.observe(loss)
+        self._regulariser.observe(loss, float(self._scaler.get_scale()))
         loss += self._add_regulariser(batch)
         self._scaler.step(self._optimiser)
         self._scaler.update()

@@ -70,6 +70,7 @@ class AdmmRegulariser(Regulariser):
         self.library = library
         self._shrinks = 0 if library is None else len(library.sizes)
         self._course = _Course(rhos[0])
+        self._scale = 1.0
         self.layers: tuple[AdmmLayer, ...] = ()
         self.history: list[dict[str, Any]] = []
 
@@ -95,16 +96,18 @@ class AdmmRegulariser(Regulariser):
         parts = [layer.penalty(module.weight(layer.key), rho) for layer in self.layers]
         return torch.stack(parts).sum() if parts else None
 
-    def observe(self, loss: float) -> None:
+    def observe(self, loss: float, scale: float) -> None:
         """Take f of a step into the mean that the next update's record shows."""
+        self._scale = scale
         self._course.loss_sum += loss
         self._course.loss_count += 1
 
     def after_step(self, module: GraphModule, step: int) -> None:
         """Step z; now and then project and step the duals."""
+        rate = self._settings.selection_rate
         for layer in self.layers:
             if layer.selection is not None:
-                layer.selection.step(self._settings.selection_rate, self._course.rho)
+                layer.selection.step(rate, self._course.rho, self._scale)
         total = len(self._rhos) * self._settings.updates
         due = min(total, step * total // self._steps)
         if due > self._course.updates:

@@ -59,11 +59,18 @@ class PatternSelection:
         return 0.5 * rho * (self.z - self.u + self.mu / rho).square().sum()
 
     @torch.no_grad()
-    def step(self, rate: float, rho: float) -> None:
-        """One step of z down its gradient, which is then forgotten; never past z = u - mu / rho."""
-        if self.z.grad is not None:
-            self.z.sub_(min(rate, 0.5 / rho) * self.z.grad)
-            self.z.grad = None
+    def step(self, rate: float, rho: float, scale: float = 1.0) -> None:
+        """One step of z down its gradient, which is then forgotten; never past z = u - mu / rho.
+
+        Args:
+            rate: learning rate.
+            rho: of the penalty.
+            scale: what the gradient was multiplied by; a step that overflowed is left out, as the
+                trainer leaves it out for the weights.
+        """
+        gradient, self.z.grad = self.z.grad, None
+        if gradient is not None and bool(gradient.isfinite().all()):
+            self.z.sub_(min(rate, 0.5 / rho) / scale * gradient)
 
     @torch.no_grad()
     def update(self, rho: float) -> float:

@@ -152,3 +152,17 @@ def test_groups_share_what_is_selected() -> None:
     assert found.selection.z.shape == (2, 8, 8)
     mask = found.mask()
     assert (mask[:4] == mask[:1]).all()
+
+
+def test_scaled_gradients_step_as_plain_ones_and_overflow_steps_nothing() -> None:
+    """Half precision on a GPU multiplies gradients so that small ones survive."""
+    weight = torch.randn(2, 3, 3, 3)
+    plain, scaled = (PatternSelection(weight, PATTERNS.masks, band=1) for _ in range(2))
+    for selection, scale in ((plain, 1.0), (scaled, 1024.0)):
+        (scale * selection.seen(weight).square().sum()).backward()
+        selection.step(0.01, 1.0, scale)
+    torch.testing.assert_close(plain.z, scaled.z)
+    before = scaled.z.detach().clone()
+    (float("inf") * scaled.seen(weight).sum()).backward()
+    scaled.step(0.01, 1.0, 1024.0)
+    torch.testing.assert_close(scaled.z.detach(), before)
