@@ -20,11 +20,13 @@ class Line:
         title: of the row.
         records: results that are there, as the journal has them.
         asked: number of cells the row has.
+        seeds: number of seeds it is asked for.
     """
 
     title: str
     records: Sequence[Mapping[str, Any]]
     asked: int
+    seeds: int = 1
 
     def numbers(self, key: str) -> dict[int, float]:
         """A value by seed, of the cells that have it."""
@@ -64,7 +66,13 @@ class Section:
         line, base = self.lines.get(row), self.lines.get(self.baseline or "")
         if line is None or base is None or line is base:
             return None
-        return paired_difference(line.numbers(key), base.numbers(key))
+        ours, theirs = line.numbers(key), base.numbers(key)
+        if len(ours) < line.seeds or len(theirs) < base.seeds:
+            # a row in the making: one seed that is there stands for no other
+            shared = ours.keys() & theirs.keys()
+            ours = {seed: ours[seed] for seed in shared}
+            theirs = {seed: theirs[seed] for seed in shared}
+        return paired_difference(ours, theirs)
 
 
 def sections(table: AccuracyTable, cells: Iterable[Cell], journal: Journal) -> list[Section]:
@@ -78,7 +86,7 @@ def sections(table: AccuracyTable, cells: Iterable[Cell], journal: Journal) -> l
         for row, members in rows.items():
             records = [journal.records[c.key] for c in members if c.key in journal]
             if records:
-                lines[row] = Line(row, records, len(members))
+                lines[row] = Line(row, records, len(members), len({c.seed for c in members}))
         if lines:
             found.append(Section(net, lines, table.baseline))
     return found
