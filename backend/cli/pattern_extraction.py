@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from backend.cli.pattern_drawing import draw, set_json
+
 if TYPE_CHECKING:
     from backend.training.pattern_library import LibraryRun
 
@@ -40,7 +42,6 @@ def extract(
     """Take a pattern set from a net's 3x3 kernels."""
     from dataclasses import replace
 
-    from backend.cli.patterns import draw, set_json
     from backend.cli.progress import say, write_json
     from backend.models.zoo import load_model
     from backend.services.pattern_study import check_method, extracted
@@ -133,7 +134,6 @@ def progressive(
 
 
 def _print(found: LibraryRun) -> None:
-    from backend.cli.patterns import draw
     from backend.services.patterns import cells_of
     from backend.services.views import PatternSetView
 
