@@ -66,10 +66,11 @@ def channel_flow(graph: Graph) -> ChannelFlow:
     return walk.result()
 
 
-def unread_classes(graph: Graph) -> BoolArray:
+def unread_classes(graph: Graph, wanted: BoolArray | None = None) -> BoolArray:
     """Classes that no layer's kept filters read and that need not stay: (classes,).
 
-    Every value keeps a channel, if only one that nobody reads.
+    Every value keeps a channel, if only one that nobody reads, and `wanted` classes stay, with all
+    that their filters read.
     """
     flow = graph.channels
     reads = {
@@ -78,7 +79,7 @@ def unread_classes(graph: Graph) -> BoolArray:
         .any(axis=2)
         for name, columns in flow.columns.items()
     }
-    stays = flow.is_fixed.copy()
+    stays = flow.is_fixed.copy() if wanted is None else flow.is_fixed | wanted
     while True:
         found = np.ones(len(stays), dtype=bool)
         alive = ~found

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from codegen.errors import ScheduleError
 from codegen.ir.graph import Graph
 from codegen.ir.macs import nonzero_macs
 from codegen.ir.node import Node
+from codegen.ir.shared_positions import shared_positions
 from codegen.ir.window_shapes import is_picture
 from codegen.lowering.context import LoweringContext
 from codegen.lowering.layout_plan import plan_layouts
@@ -23,7 +23,6 @@ from codegen.schedules.schedule import Schedule
 from codegen.targets.target import Target
 
 # Filters that may share positions, widest first; what a signature tells of the zeros.
-_SHARING = (16, 8, 4, 2)
 _RATE_STEPS = 8
 
 
@@ -121,22 +120,12 @@ def layer_signature(graph: Graph, node: Node) -> str:
         "output": list(node.type.shape),
         "fused": node.text("activation") + ("+add" if len(node.inputs) == 2 else ""),
         "rate": round(2 ** (round(_RATE_STEPS * np.log2(rate)) / _RATE_STEPS), 2),
-        "shared": _shared(used) if rate > 1 else 1,
+        "shared": shared_positions(used) if rate > 1 else 1,
     }
     if node.op == "conv":
         facts |= {key: list(node.integers(key)) for key in ("stride", "padding", "dilation")}
         facts["groups"] = node.integer("groups")
     return json.dumps(facts, sort_keys=True)
-
-
-def _shared(used: npt.NDArray[np.bool_]) -> int:
-    """The widest bands of neighbouring filters that use the same positions."""
-    for width in _SHARING:
-        if len(used) % width == 0:
-            bands = used.reshape(len(used) // width, width, -1)
-            if (bands == bands[:, :1]).all():
-                return width
-    return 1
 
 
 def _has_knobs(context: LoweringContext, node: Node) -> bool:

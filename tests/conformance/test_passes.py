@@ -441,3 +441,21 @@ def test_a_filter_that_nobody_reads_reads_nothing_itself() -> None:
     after = remove_dead_channels(graph)
     assert after.weights["first.weight"].values.shape == (4, 3, 1, 1)
     assert_same_numbers(graph, after)
+
+
+def test_bands_of_filters_that_share_positions_are_not_torn() -> None:
+    """Two filters at a time share what they read: one of them stays though nobody reads it."""
+    b = GraphBuilder("bands")
+    y = b.conv(b.input((1, 6, 4, 4)), 6, 3, name="made")
+    graph = b.build(b.conv(y, 2, 1, name="reader"))
+    made, reader = (graph.weights[f"{name}.weight"].values.copy() for name in ("made", "reader"))
+    for band in range(3):
+        made[2 * band : 2 * band + 2, 2 * band] = 0
+    reader[:, 1] = 0
+    graph = graph.with_weights({"made.weight": Weight(made), "reader.weight": Weight(reader)})
+    assert remove_dead_channels(graph) is graph
+    reader[:, 0] = 0
+    graph = graph.with_weights({"reader.weight": Weight(reader)})
+    after = remove_dead_channels(graph)
+    assert after.weights["made.weight"].values.shape == (4, 6, 3, 3), "a whole band goes"
+    assert_same_numbers(graph, after)

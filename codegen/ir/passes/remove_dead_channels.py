@@ -8,6 +8,7 @@ from codegen.ir.channel_flow import BoolArray, ChannelFlow, unread_classes
 from codegen.ir.graph import Graph
 from codegen.ir.node import AttrValue, Node
 from codegen.ir.node_factory import make_node
+from codegen.ir.shared_positions import shared_positions
 from codegen.ir.tensor import TensorType
 from codegen.ir.weight import Weight
 
@@ -16,11 +17,18 @@ def remove_dead_channels(graph: Graph) -> Graph:
     """Shrink layers to the channels that something reads.
 
     Exact whatever a removed channel holds, since only weights of zero read it. Filters that read
-    nothing but removed channels stay: they still make their bias.
+    nothing but removed channels stay: they still make their bias. So do all filters of a layer
+    whose bands share positions and would not any more: what they share is worth more.
     """
     if not _may_have_unread(graph):
         return graph
-    dead = unread_classes(graph)
+    wanted = np.zeros(len(graph.channels.is_fixed), dtype=bool)
+    while True:
+        dead = unread_classes(graph, wanted)
+        torn = _torn_bands(graph, dead)
+        if not torn.any():
+            break
+        wanted |= torn
     if not dead.any():
         return graph
     return _Shrinking(graph, graph.channels, ~dead).run()
@@ -34,6 +42,21 @@ def _may_have_unread(graph: Graph) -> bool:
             if not weight.any(axis=tuple(axis for axis in range(weight.ndim) if axis != 1)).all():
                 return True
     return False
+
+
+def _torn_bands(graph: Graph, dead: BoolArray) -> BoolArray:
+    """Classes of the layers whose filters share positions in narrower bands without the dead."""
+    torn = np.zeros(len(dead), dtype=bool)
+    for name, classes in graph.channels.filters.items():
+        kept = ~dead[classes]
+        if kept.all():
+            continue
+        weight = graph.weights[graph.by_name[name].weights["weight"]].values
+        used = weight.reshape(len(weight), -1) != 0
+        left = used[kept]
+        if (left != left[:1]).any() and shared_positions(left) < shared_positions(used):
+            torn[classes] = True
+    return torn
 
 
 class _Shrinking:
