@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import torch_pruning as tp
 from torch import Tensor, nn
 
 from backend.models.graph_module import GraphModule
@@ -75,7 +76,6 @@ class Torch(nn.Module):
 
 @pytest.mark.parametrize("name", SIZES)
 def test_every_filter_goes_with_what_torch_pruning_says(name: str) -> None:
-    tp = pytest.importorskip("torch_pruning")
     graph = build_model(name, input_shape=(3, 32, 32), classes=5, width=SIZES[name])
     module = Torch(graph).eval()
     found = tp.DependencyGraph().build_dependency(module, torch.zeros(1, 3, 32, 32))
