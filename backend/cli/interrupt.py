@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from types import FrameType, TracebackType
 
 from backend.cli.progress import say
 
 
 class Interrupt:
-    """While it is entered, `should_stop` tells whether the keyboard asked for an end."""
+    """While it is entered, `should_stop` tells whether the keyboard asked for an end.
 
-    def __init__(self) -> None:
+    Args:
+        tell: says that the wish was heard.
+    """
+
+    def __init__(self, tell: Callable[[str], None] = say) -> None:
+        self._tell = tell
         self._wants_stop = False
 
     def __enter__(self) -> Interrupt:
@@ -35,4 +41,4 @@ class Interrupt:
         if self._wants_stop:
             raise KeyboardInterrupt
         self._wants_stop = True
-        say("stopping at the next training step; once more ends at once")
+        self._tell("stopping at the next training step; once more ends at once")

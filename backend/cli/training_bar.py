@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+
+from backend.cli.interrupt import Interrupt
 
 if TYPE_CHECKING:
     from backend.training.history import Progress as TrainingProgress
@@ -25,10 +26,11 @@ class TrainingBar:
             console=self._console,
         )
         self._task = self._progress.add_task("training", total=None, words="")
-        self._wants_stop = False
+        self._interrupt = Interrupt(self._line)
+        self.should_stop = self._interrupt.should_stop
 
     def __enter__(self) -> TrainingBar:
-        self._old_handler = signal.signal(signal.SIGINT, self._interrupt)
+        self._interrupt.__enter__()
         self._progress.start()
         return self
 
@@ -39,11 +41,7 @@ class TrainingBar:
         trace: TracebackType | None,
     ) -> None:
         self._progress.stop()
-        signal.signal(signal.SIGINT, self._old_handler)
-
-    def should_stop(self) -> bool:
-        """Whether the keyboard asked for an end."""
-        return self._wants_stop
+        self._interrupt.__exit__(kind, error, trace)
 
     def show(self, at: TrainingProgress) -> None:
         """Draw where the run is; a line for every finished epoch and for what is unusual."""
@@ -55,7 +53,7 @@ class TrainingBar:
             words=f"loss {at.loss:.4f}, {at.images_per_s:.0f} images/s, {at.eta_s:.0f} s left",
         )
         if at.note:
-            self._console.print(at.note, markup=False, highlight=False)
+            self._line(at.note)
         if at.ended is not None:
             seen = at.ended.validation
             judged = ""
@@ -63,12 +61,7 @@ class TrainingBar:
                 judged = (
                     f" validation loss {seen['loss']:.4f} accuracy {100 * seen['accuracy']:.2f} %"
                 )
-            line = f"epoch {at.ended.number}/{at.epochs} loss {at.ended.loss:.4f}{judged}"
-            self._console.print(line, markup=False, highlight=False)
+            self._line(f"epoch {at.ended.number}/{at.epochs} loss {at.ended.loss:.4f}{judged}")
 
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        if self._wants_stop:
-            raise KeyboardInterrupt
-        self._wants_stop = True
-        self._console.print("stopping after this step; once more ends at once", markup=False)
+    def _line(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False)

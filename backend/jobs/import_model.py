@@ -13,13 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from backend.jobs.clock import now_s
 from backend.jobs.context import JobContext
 from backend.jobs.errors import CancelledError
-from backend.jobs.kept_model import free_name
-from backend.services.model_report import report_of, to_json
-from backend.storage.artifacts import ArtifactStore
-from backend.storage.tables import UploadedModel
+from backend.jobs.kept_model import keep_files, plain_name
 from codegen.errors import ImportRefusedError
 from codegen.ir.storage import load_graph
 
@@ -35,31 +31,15 @@ def import_model(context: JobContext) -> Mapping[str, Any]:
     """
     upload = _upload_path(context)
     title = Path(str(context.payload["file_name"])).stem
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", title).strip(".-_")[:48] or "model"
+    name = plain_name(title)
     context.progress("reading", 0, 2, "")
     with tempfile.TemporaryDirectory(dir=context.settings.uploads) as place:
         folder = Path(place)
         _run_child(context, upload, folder, name)
         context.progress("checking", 1, 2, "")
         graph = load_graph(folder / "graph.safetensors")  # verifies what the child wrote
-        report = report_of(graph, name, title)
-        store = ArtifactStore(context.settings.artifacts)
-        graph_digest = store.put((folder / "graph.safetensors").read_bytes())
-        original_digest = store.put(upload.read_bytes())
-    with context.write() as session:
-        name = free_name(session, name, original_digest)
-        session.merge(
-            UploadedModel(
-                name=name,
-                title=title[:200],
-                graph_artifact=graph_digest,
-                original_artifact=original_digest,
-                parameters=report.parameters,
-                macs=report.macs,
-                report={**to_json(report), "name": name},
-                created_at=now_s(),
-            )
-        )
+        stored = (folder / "graph.safetensors").read_bytes()
+        name = keep_files(context, graph, name, title, stored, upload.read_bytes())
     upload.unlink(missing_ok=True)
     context.progress("done", 2, 2, name)
     return {"model": name}

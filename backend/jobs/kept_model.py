@@ -25,13 +25,19 @@ def keep_model(context: JobContext, graph: Graph, name: str, title: str) -> str:
     """
     from codegen.exchange.onnx_exporter import export_onnx
 
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-_")[:48] or "model"
+    files = (graph_bytes(graph), export_onnx(graph))
+    return keep_files(context, graph, plain_name(name), title, *files)
+
+
+def keep_files(
+    context: JobContext, graph: Graph, name: str, title: str, stored: bytes, original: bytes
+) -> str:
+    """As `keep_model`, of a graph's own file and of the one it came from."""
+    report = report_of(graph, name, title)
     store = ArtifactStore(context.settings.artifacts)
-    graph_digest = store.put(graph_bytes(graph))
-    original_digest = store.put(export_onnx(graph))
+    graph_digest, original_digest = store.put(stored), store.put(original)
     with context.write() as session:
-        free = free_name(session, plain, original_digest)
-        report = report_of(graph, free, title)
+        free = free_name(session, name, original_digest)
         session.merge(
             UploadedModel(
                 name=free,
@@ -40,11 +46,16 @@ def keep_model(context: JobContext, graph: Graph, name: str, title: str) -> str:
                 original_artifact=original_digest,
                 parameters=report.parameters,
                 macs=report.macs,
-                report=to_json(report),
+                report={**to_json(report), "name": free},
                 created_at=now_s(),
             )
         )
     return free
+
+
+def plain_name(title: str) -> str:
+    """A title as a model's name: letters, digits, dots, dashes and underscores."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", title).strip(".-_")[:48] or "model"
 
 
 def free_name(session: Session, name: str, original_digest: str) -> str:

@@ -13,7 +13,6 @@ from codegen.errors import PlanError
 
 BLOCK_SCHEMES = frozenset({"block_punched", "block", "one_by_n"})
 BALANCES = ("balanced", "unbalanced")
-BALANCED_SCHEMES = frozenset({"pattern", *BLOCK_SCHEMES})
 AXES = ("columns", "rows", "both")
 
 FIELDS: dict[str, tuple[str, ...]] = {

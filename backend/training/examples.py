@@ -100,29 +100,38 @@ class LabelledImages:
             raise DataError(msg)
         self._device = best_device() if device is None else device
         self._preprocessing = preprocessing or data.preprocessing
-        images = torch.from_numpy(data.train_images[indices])
-        self._images = (
-            images.to(self._device) if fits_beside_training(images, self._device) else images
-        )
         self._labels = torch.from_numpy(data.train_labels[indices])
         self._flip = recipe.flip
         self._augmentation = Augmentation(False, recipe.shift, recipe.cutout)
         self._teacher = teacher if recipe.keeps_pixels else None
+        self._hold(data, indices)
 
     def __len__(self) -> int:
         return len(self._labels)
 
     def take(self, part: Tensor, generator: torch.Generator) -> Batch:
         """Augmented images, normalised, and their labels."""
-        images = self._images[part.to(self._images.device)].to(self._device)
         flipped = torch.zeros(len(part), dtype=torch.bool)
         if self._flip:
             flipped = torch.rand(len(part), generator=generator).lt(0.5)
+        images = self._pixels(part, generator)
+        if self._flip:
             images = flip(images, flipped)
         images = augment(images, self._augmentation, generator)
         x = normalise(images, self._preprocessing)
         teacher = None if self._teacher is None else self._teacher.take(part, flipped)
         return Batch(x, self._labels[part], teacher).to(self._device)
+
+    def _hold(self, data: ImageData, indices: Indices) -> None:
+        """Keep what `_pixels` takes pictures from."""
+        images = torch.from_numpy(data.train_images[indices])
+        fits = fits_beside_training(images, self._device)
+        self._images = images.to(self._device) if fits else images
+
+    def _pixels(self, part: Tensor, generator: torch.Generator) -> Tensor:
+        """The pictures, u8 on the training device."""
+        del generator
+        return self._images[part.to(self._images.device)].to(self._device)
 
 
 def fits_beside_training(images: Tensor, device: torch.device) -> bool:

@@ -12,6 +12,7 @@ from backend.sparsity.patterns import PatternSet
 from backend.sparsity.schemes.structure import (
     BoolArray,
     FloatArray,
+    IntArray,
     Structure,
     select_units,
     sum_bands,
@@ -138,10 +139,13 @@ class Scheme(ABC):
 
 def best_alternatives(scores: FloatArray, alternatives: BoolArray) -> BoolArray:
     """In each kernel the alternative with the highest score: (bands, columns)."""
-    positions = alternatives.shape[1]
-    kernels = scores.reshape(-1, positions)  # (bands x channels, positions)
-    best = (kernels @ alternatives.T.astype(np.float32)).argmax(axis=1)
-    return np.asarray(alternatives[best].reshape(scores.shape))
+    return np.asarray(alternatives[best_choice(scores, alternatives)].reshape(scores.shape))
+
+
+def best_choice(scores: FloatArray, alternatives: BoolArray) -> IntArray:
+    """Index of that alternative in each kernel: (bands, channels)."""
+    kernels = scores.reshape(len(scores), -1, alternatives.shape[1])
+    return np.asarray((kernels @ alternatives.T.astype(np.float32)).argmax(axis=-1))
 
 
 def _sum_units(

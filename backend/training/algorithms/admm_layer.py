@@ -11,6 +11,7 @@ from torch import Tensor
 from backend.sparsity.patterns import PatternSet
 from backend.sparsity.prune import PrunedLayer
 from backend.sparsity.schemes.pattern import Pattern
+from backend.sparsity.schemes.scheme import best_choice
 from backend.sparsity.schemes.structure import BoolArray, FloatArray, IntArray, sum_bands
 from backend.training.algorithms.pattern_selection import PatternSelection
 from backend.training.algorithms.split import Split
@@ -160,9 +161,7 @@ class AdmmLayer:
             return self.selection.choice()
         assert self._structure.alternatives is not None
         energy = sum_bands(weight.reshape(len(weight), -1) ** 2, self._structure.band)
-        kernels = energy.reshape(len(energy), self._shape[1], -1)
-        scores = kernels @ self._structure.alternatives.T.astype(np.float32)
-        return np.asarray(scores.argmax(-1))
+        return best_choice(energy, self._structure.alternatives)
 
 
 def _part(state: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
