@@ -6,7 +6,7 @@ training should follow.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from backend.models.hard_forms import HARD_FORMS, HardForm
@@ -104,16 +104,6 @@ def replace_operations(graph: Graph, skip: Collection[str] = ()) -> Graph:
     result = graph.with_nodes(nodes)
     verify_graph(result)
     return result
-
-
-def replaced_by(rows: Iterable[Replacement], skip: Collection[str] = ()) -> Mapping[str, int]:
-    """How many of each `soft -> hard` a replacement makes, for a sentence."""
-    counts: dict[str, int] = {}
-    for row in rows:
-        if row.node not in skip:
-            key = f"{row.op} -> {row.form.op}"
-            counts[key] = counts.get(key, 0) + 1
-    return counts
 
 
 def _soft_op(node: Node) -> str | None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from backend.sparsity.candidate import LayerChoice
 from backend.sparsity.patterns import PatternSet
-from backend.sparsity.schemes.scheme import Scheme, Shape
+from backend.sparsity.schemes.scheme import Scheme, Shape, oversized_block
 from backend.sparsity.schemes.structure import Structure
 from codegen.ir.node import Node
 
@@ -35,13 +35,8 @@ class BlockPunched(Scheme):
         self, weight_shape: Shape, choice: LayerChoice, entries: int | None = None
     ) -> str | None:
         """A block larger than the whole layer is a mistake; one that reaches over an end is not."""
-        high, wide = choice.block
-        if high > weight_shape[0] and wide > weight_shape[1]:
-            return (
-                f"the block {high}x{wide} is larger than its {weight_shape[0]} filters of "
-                f"{weight_shape[1]} channels"
-            )
-        return super().problem(weight_shape, choice, entries)
+        oversized = oversized_block(weight_shape, choice, ("filters", "channels"))
+        return oversized or super().problem(weight_shape, choice, entries)
 
     def unit_weights(self, weight_shape: Shape, choice: LayerChoice) -> int:
         """One position of a block."""

@@ -137,6 +137,17 @@ class Scheme(ABC):
             raise PlanError(problem)
 
 
+def oversized_block(weight_shape: Shape, choice: LayerChoice, words: tuple[str, str]) -> str | None:
+    """What to say of a block larger than the whole layer; `words` name the layer's two axes."""
+    high, wide = choice.block
+    if high <= weight_shape[0] or wide <= weight_shape[1]:
+        return None
+    return (
+        f"the block {high}x{wide} is larger than its {weight_shape[0]} {words[0]} of "
+        f"{weight_shape[1]} {words[1]}"
+    )
+
+
 def best_alternatives(scores: FloatArray, alternatives: BoolArray) -> BoolArray:
     """In each kernel the alternative with the highest score: (bands, columns)."""
     return np.asarray(alternatives[best_choice(scores, alternatives)].reshape(scores.shape))

@@ -6,7 +6,6 @@ import json
 from itertools import product
 from pathlib import Path
 
-import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -17,8 +16,7 @@ from backend.sparsity.schemes import SCHEMES
 from backend.training.algorithms import ALGORITHMS
 from codegen.errors import PlanError, PunchcardError
 from codegen.exchange.onnx_importer import import_onnx
-from codegen.ir.storage import save_graph
-from tests.fixtures.image_sets import bars, small_net
+from tests.fixtures.image_sets import bars, save_bars
 
 QUICK = {("admm", "pattern"), ("iterative", "block_punched"), ("one_shot", "filter")}
 MATRIX = [
@@ -29,15 +27,7 @@ MATRIX = [
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    data = bars(300)
-    np.savez(
-        tmp_path / "bars.npz",
-        train_images=data.train_images,
-        train_labels=data.train_labels,
-        test_images=data.test_images,
-        test_labels=data.test_labels,
-    )
-    save_graph(small_net(data), tmp_path / "small.safetensors")
+    save_bars(tmp_path, bars(300))
     return tmp_path
 
 

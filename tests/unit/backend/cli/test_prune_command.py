@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -12,21 +11,12 @@ from backend.cli.prune import register
 from backend.services.patterns import save_pattern_set
 from codegen.errors import PlanError, PunchcardError
 from codegen.exchange.onnx_importer import import_onnx
-from codegen.ir.storage import save_graph
-from tests.fixtures.image_sets import bars, small_net
+from tests.fixtures.image_sets import bars, save_bars
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    data = bars(600)
-    np.savez(
-        tmp_path / "bars.npz",
-        train_images=data.train_images,
-        train_labels=data.train_labels,
-        test_images=data.test_images,
-        test_labels=data.test_labels,
-    )
-    save_graph(small_net(data), tmp_path / "small.safetensors")
+    save_bars(tmp_path, bars(600))
     return tmp_path
 
 
