@@ -16,6 +16,7 @@ from backend.search.preparation import Prepared, prepare
 from backend.search.records import SearchRecords
 from backend.search.search_device import SearchDevice, open_device
 from backend.search.search_run import SearchRun
+from backend.search.surroundings import Surroundings
 from backend.search.trainers import TrainerGate
 from backend.storage.settings import Settings
 from codegen.ir.storage import save_graph
@@ -62,7 +63,8 @@ def run_search(
         setup = _setup(prepared, device, folder, context.settings)
         executor = make_executor(setup, gate, log)
         try:
-            return SearchRun(context, records, prepared, device, executor, gate, folder).run()
+            run = Surroundings(context, records, prepared, device, executor, gate, folder)
+            return SearchRun(run).run()
         finally:
             executor.close()
 

@@ -1,0 +1,54 @@
+"""Results of earlier searches, found by everything they depend on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from backend.search.evaluation_key import evaluation_key
+from backend.search.results import read_evaluation
+from backend.search.surroundings import Surroundings
+from backend.sparsity.candidate import Candidate
+
+
+class EvaluationCache:
+    """Finds and keeps the records of candidates; `reuse: false` finds nothing."""
+
+    def __init__(self, run: Surroundings) -> None:
+        self._run = run
+
+    def find(self, candidate: Candidate) -> tuple[dict[str, Any], str | None] | None:
+        """The record of a candidate and the search it was made in, or None."""
+        if not self._run.config.reuse:
+            return None
+        found = self._run.records.cached(self._key(candidate))
+        if found is None:
+            return None
+        record, folder, search_id = found
+        if read_evaluation(self._run.home / folder) is None:
+            return None  # its files were removed
+        return record, search_id
+
+    def keep(self, candidate: Candidate, record: Mapping[str, Any], folder: str) -> None:
+        """Remember a record.
+
+        Raises:
+            FencedError: the lease is lost.
+        """
+        choices = json.loads(candidate.to_json()) if candidate.choices else {}
+        self._run.records.store(self._key(candidate), choices, record, folder)
+
+    def _key(self, candidate: Candidate) -> str:
+        config, digests = self._run.config, self._run.prepared.digests
+        return evaluation_key(
+            {
+                "graph": digests["model"],
+                "data": digests["data"],
+                "candidate": candidate.to_json(),
+                "training": config.training.model_dump(mode="json"),
+                "seed": config.seed,
+                "device": self._run.device.identity,
+                "target": self._run.device.target,
+            }
+        )

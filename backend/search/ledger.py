@@ -1,0 +1,107 @@
+"""What a search knows: its study, its finished trials, its baseline and its front."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from optuna.trial import TrialState
+
+from backend.search.front import FrontPoint, Limits, pareto_front
+from backend.search.records import SearchError
+from backend.search.samplers import make_sampler
+from backend.search.study import Proposal, SearchStudy, open_storage
+from backend.search.surroundings import Surroundings
+
+FAILURES_IN_A_ROW = 5
+
+
+class Ledger:
+    """Every result goes through here, and is stored before the next thing happens.
+
+    Attributes:
+        finished: record of each complete trial by its number.
+    """
+
+    def __init__(self, run: Surroundings) -> None:
+        self._run = run
+        self._limits = Limits(**run.config.constraints.model_dump())
+        self._failures = 0
+        self.study = SearchStudy(
+            open_storage(run.context.database.url),
+            run.records.study_name,
+            run.prepared.space,
+            make_sampler(run.config.sampler, run.config.seed, run.prepared.problem),
+            run.config.seed,
+        )
+        self.study.recover()
+        self.finished: dict[int, Mapping[str, Any]] = {
+            trial.number: trial.user_attrs
+            for trial in self.study.trials()
+            if trial.state == TrialState.COMPLETE
+        }
+
+    def know_dense(self, dense: Mapping[str, Any]) -> None:
+        """Let the sampler know the measured baseline."""
+        problem = replace(
+            self._run.prepared.problem,
+            dense_accuracy=dense["accuracy"],
+            dense_latency_ms=dense["latency_ms"],
+            dense_layer_ms=dense["layer_ms"],
+        )
+        config = self._run.config
+        self.study.use_sampler(make_sampler(config.sampler, config.seed, problem))
+
+    def complete(self, proposal: Proposal, record: Mapping[str, Any]) -> None:
+        """Store a finished trial."""
+        self._run.context.check()
+        point = _point(proposal.number, record)
+        self.study.complete(
+            proposal,
+            point.accuracy,
+            point.latency_ms,
+            record,
+            self._limits.violations(point),
+        )
+        self._failures = 0
+        self.finished[proposal.number] = record
+        self.store_progress()
+        self._run.context.milestone()
+
+    def fail(self, proposal: Proposal, error: str) -> None:
+        """Store why a trial has no result.
+
+        Raises:
+            SearchError: too many failed one after another.
+        """
+        self._run.context.check()
+        self.study.fail(proposal, error)
+        self._run.context.event("trial_failed", error, number=proposal.number)
+        self._run.records.update()
+        self._failures += 1
+        if self._failures >= FAILURES_IN_A_ROW:
+            msg = f"{self._failures} trials failed in a row, the last one because: {error}"
+            raise SearchError(msg)
+
+    def front(self) -> list[FrontPoint]:
+        """The front of the finished trials that keep all limits, fastest first."""
+        points = (_point(number, record) for number, record in self.finished.items())
+        return pareto_front(points, self._limits)
+
+    def store_progress(self) -> list[str]:
+        """Write what the page shows of the whole search; the trial ids of its front."""
+        search_id = self._run.records.search_id
+        ids = [f"{search_id}-{point.number}" for point in self.front()]
+        finished = self.finished.values()
+        changes: dict[str, Any] = {
+            "finished_trials": len(finished),
+            "best_speedup": max((record["speedup"] for record in finished), default=None),
+            "front": ids,
+        }
+        self._run.records.update(**changes)
+        return ids
+
+
+def _point(number: int, record: Mapping[str, Any]) -> FrontPoint:
+    return FrontPoint(number, record["accuracy"], record["latency_ms"], record["size_bytes"])

@@ -1,0 +1,46 @@
+"""What all parts of one run of a search work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.config.search_file import SearchConfig
+from backend.jobs.context import JobContext
+from backend.search.executor import Executor
+from backend.search.preparation import Prepared
+from backend.search.records import SearchRecords
+from backend.search.search_device import SearchDevice
+from backend.search.trainers import TrainerGate
+
+POLL_S = 0.25
+
+DENSE = "dense"
+"""Task id and folder of the dense baseline."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """One run of one search, opened and ready.
+
+    Attributes:
+        folder: of the search's candidates.
+    """
+
+    context: JobContext
+    records: SearchRecords
+    prepared: Prepared
+    device: SearchDevice
+    executor: Executor
+    gate: TrainerGate
+    folder: Path
+
+    @property
+    def config(self) -> SearchConfig:
+        """What the search was started with."""
+        return self.prepared.config
+
+    @property
+    def home(self) -> Path:
+        """The data folder that stored paths are relative to."""
+        return self.context.settings.home
