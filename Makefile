@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 DEV_STAMP := .venv/.installed-dev
 
-.PHONY: install studio demo test test-slow lint clean
+.PHONY: install install-cluster studio demo test test-slow lint clean
 
 install: $(STAMP)
 
@@ -15,7 +15,10 @@ $(STAMP): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-$(DEV_STAMP): $(STAMP) requirements-dev.txt
+install-cluster: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-cluster.txt
+
+$(DEV_STAMP): $(STAMP) requirements-dev.txt requirements-cluster.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 

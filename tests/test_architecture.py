@@ -109,8 +109,9 @@ def test_shipped_assets_stay_small() -> None:
     assert max(weights) <= 2_000_000
 
 
-def test_every_requirement_is_pinned_and_gives_its_reason() -> None:
-    for line in (ROOT / "requirements.txt").read_text().splitlines():
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-cluster.txt"])
+def test_every_requirement_is_pinned_and_gives_its_reason(name: str) -> None:
+    for line in (ROOT / name).read_text().splitlines():
         if line and not line.startswith("#"):
             pin, _, reason = line.partition("#")
             assert "==" in pin, line

@@ -16,6 +16,7 @@ from backend.search.search_device import LOCAL
 from backend.search.trial_lookup import find_trial
 from backend.sparsity.candidate import Candidate, LayerChoice
 from backend.sparsity.patterns import PatternSet
+from backend.storage.artifacts import open_artifacts
 from backend.storage.database import Database
 from backend.storage.settings import Settings
 from backend.storage.tables import Finalization, Search
@@ -125,7 +126,7 @@ def open_source(facts: SourceFacts, database: Database, settings: Settings) -> S
     data = open_data(facts.data)
     pattern_name = "natural-8"
     if facts.search_id is None:
-        dense = open_base_model(facts.model, facts.data, data, database, settings.artifacts)
+        dense = open_base_model(facts.model, facts.data, data, database, open_artifacts(settings))
     else:
         with database.read() as session:
             search = session.get_one(Search, facts.search_id)
@@ -135,7 +136,7 @@ def open_source(facts: SourceFacts, database: Database, settings: Settings) -> S
         dense = (
             load_graph(kept)
             if kept.is_file()
-            else open_base_model(facts.model, facts.data, data, database, settings.artifacts)
+            else open_base_model(facts.model, facts.data, data, database, open_artifacts(settings))
         )
     if dense.preprocessing is None:
         dense = replace(dense, preprocessing=data.preprocessing)

@@ -15,7 +15,7 @@ from backend.enhancement.run_order import run_order
 from backend.jobs.context import JobContext
 from backend.jobs.errors import CancelledError
 from backend.services.nets import open_net
-from backend.storage.artifacts import ArtifactStore
+from backend.storage.artifacts import open_artifacts
 
 CACHE_FOLDER = "enhancement"
 _UPLOAD = re.compile(r"[0-9a-f]{32}")
@@ -48,7 +48,7 @@ def enhance(context: JobContext) -> Mapping[str, str]:
         cache=context.settings.cache / CACHE_FOLDER,
         on_progress=note,
     )
-    store = ArtifactStore(context.settings.artifacts)
+    store = open_artifacts(context.settings)
     result = {
         "report": store.put(json.dumps(outcome.report, indent=1).encode()),
         "rows": store.put(json.dumps(outcome.rows).encode()),

@@ -11,7 +11,7 @@ from backend.jobs.clock import now_s
 from backend.jobs.context import JobContext
 from backend.models.zoo import MODELS
 from backend.services.model_report import report_of, to_json
-from backend.storage.artifacts import ArtifactStore
+from backend.storage.artifacts import open_artifacts
 from backend.storage.tables import UploadedModel
 from codegen.ir.graph import Graph
 
@@ -34,7 +34,7 @@ def keep_files(
 ) -> str:
     """As `keep_model`, of a graph's own file and of the one it came from."""
     report = report_of(graph, name, title)
-    store = ArtifactStore(context.settings.artifacts)
+    store = open_artifacts(context.settings)
     graph_digest, original_digest = store.put(stored), store.put(original)
     with context.write() as session:
         free = free_name(session, name, original_digest)

@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from sqlalchemy import select
 
@@ -45,7 +44,7 @@ class Prepared:
     digests: dict[str, str]
 
 
-def prepare(config: SearchConfig, database: Database, artifacts: Path) -> Prepared:
+def prepare(config: SearchConfig, database: Database, store: ArtifactStore) -> Prepared:
     """Load model and data and build space and tables.
 
     Raises:
@@ -53,7 +52,7 @@ def prepare(config: SearchConfig, database: Database, artifacts: Path) -> Prepar
             nothing to search.
     """
     data = open_data(config.data)
-    graph = open_base_model(config.model, config.data, data, database, artifacts)
+    graph = open_base_model(config.model, config.data, data, database, store)
     if graph.preprocessing is None:  # never trained here, so the data's own is as good as any
         graph = replace(graph, preprocessing=data.preprocessing)
     pattern_sets = pattern_sets_of(config.space.patterns, graph, database)
@@ -99,7 +98,7 @@ def pattern_sets_of(name: str, graph: Graph, database: Database) -> dict[str, Pa
 
 
 def open_base_model(
-    name: str, data_name: str, data: ImageData, database: Database, artifacts: Path
+    name: str, data_name: str, data: ImageData, database: Database, store: ArtifactStore
 ) -> Graph:
     """A base model, an uploaded model by its name, or a file; for these data.
 
@@ -112,4 +111,4 @@ def open_base_model(
         return load_model(
             name, input_shape=data.input_shape, classes=len(data.classes), data=data_name
         )
-    return load_graph(ArtifactStore(artifacts).path(row.graph_artifact))
+    return load_graph(store.file(row.graph_artifact))

@@ -18,6 +18,7 @@ from backend.search.search_device import SearchDevice, open_device
 from backend.search.search_run import SearchRun
 from backend.search.surroundings import Surroundings
 from backend.search.trainers import TrainerGate
+from backend.storage.artifacts import open_artifacts
 from backend.storage.settings import Settings
 from codegen.ir.storage import save_graph
 
@@ -53,7 +54,7 @@ def run_search(
     config = parse_config(records.config, f"search {search_id}")
     total = config.budget.trials or 0
     context.progress("preparing", 0, total, "opening the model, the images and the device")
-    prepared = prepare(config, context.database, context.settings.artifacts)
+    prepared = prepare(config, context.database, open_artifacts(context.settings))
     records.check_digests(prepared.digests)
     folder = context.settings.artifacts / "searches" / search_id
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ from backend.jobs.queue import submit
 from backend.services.jobs import view_of
 from backend.services.nets import NetView, base_of, list_nets
 from backend.services.views import JobView, Json
-from backend.storage.artifacts import ArtifactStore, write_whole
+from backend.storage.artifacts import open_artifacts, write_whole
 from backend.storage.database import open_database
 from backend.storage.settings import load_settings
 from backend.storage.tables import Job
@@ -143,7 +143,7 @@ def get_study(job_id: str) -> StudyView:
     job = view_of(row)
     if not job.result:
         return StudyView(job=job, order=row.payload["order"], report=None, exhibits=())
-    store = ArtifactStore(load_settings().artifacts)
+    store = open_artifacts(load_settings())
     exhibits = tuple(
         ExhibitView(
             name=item.name,
@@ -185,7 +185,7 @@ def _artifact(job_id: str, name: str) -> bytes:
     if not result:
         msg = f"the study {job_id} has not finished: wait for it, or start it again"
         raise EnhancementError(msg)
-    return ArtifactStore(load_settings().artifacts).get(str(result[name]))
+    return open_artifacts(load_settings()).get(str(result[name]))
 
 
 def _row(job_id: str) -> Job:

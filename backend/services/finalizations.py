@@ -24,6 +24,7 @@ from backend.search.records import SearchError
 from backend.search.search_device import LOCAL
 from backend.services.times import to_datetime
 from backend.services.views import Json
+from backend.storage.artifacts import open_artifacts
 from backend.storage.database import Database, open_database
 from backend.storage.settings import load_settings
 from backend.storage.tables import Finalization, Job
@@ -127,7 +128,7 @@ def start_from_plan(
     checked = parse_finalize(settings or {})
     database = open_database()
     images = open_data(data)
-    graph = open_base_model(model, data, images, database, load_settings().artifacts)
+    graph = open_base_model(model, data, images, database, open_artifacts(load_settings()))
     candidate = load_plan(plan, graph)
     if not candidate.choices:
         msg = f"{plan.name} leaves every layer dense: there is nothing to prune"

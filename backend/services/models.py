@@ -16,7 +16,7 @@ from backend.models.zoo import WEIGHTS_FOLDER as _WEIGHTS
 from backend.services.build_model_reports import REPORTS, zoo_graph
 from backend.services.model_report import from_json, report_of
 from backend.services.views import ModelCard, ModelReport
-from backend.storage.artifacts import ArtifactStore, write_whole
+from backend.storage.artifacts import open_artifacts, write_whole
 from backend.storage.database import open_database
 from backend.storage.settings import load_settings
 from backend.storage.tables import UploadedModel
@@ -85,8 +85,8 @@ def open_model(name: str, data: str = "sample") -> Graph:
             if has_trained_weights(name, data)
             else zoo_graph(name, data)
         )
-    store = ArtifactStore(load_settings().artifacts)
-    return load_graph(store.path(_uploaded(name).graph_artifact))
+    store = open_artifacts(load_settings())
+    return load_graph(store.file(_uploaded(name).graph_artifact))
 
 
 def submit_model(file_name: str, content: bytes) -> str:

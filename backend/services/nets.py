@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from backend.models.zoo import MODELS, WEIGHTS_FOLDER, has_trained_weights, load_model
 from backend.services.candidates import candidate_folder
-from backend.storage.artifacts import ArtifactStore
+from backend.storage.artifacts import open_artifacts
 from backend.storage.database import open_database
 from backend.storage.settings import load_settings
 from backend.storage.tables import Search, UploadedModel
@@ -118,7 +118,7 @@ def open_net(name: str) -> Graph:
     with open_database().read() as session:
         row = session.get(UploadedModel, name)
     if row is not None:
-        return load_graph(ArtifactStore(load_settings().artifacts).path(row.graph_artifact))
+        return load_graph(open_artifacts(load_settings()).file(row.graph_artifact))
     if _CANDIDATE.fullmatch(name):
         return load_graph(candidate_folder(name) / _GRAPH)
     names = ", ".join(view.name for view in list_nets()[:6])

@@ -11,32 +11,47 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from backend.storage.errors import DiskFullError, StorageError
+from backend.storage.remote_folder import RemoteFolder, is_remote
+from backend.storage.settings import Settings
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class ArtifactStore:
-    """Content-addressed files beneath one folder; write the artefact first, its row second."""
+    """Content-addressed files; write the artefact first, its row second.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: where they lie, or, with a remote place, where copies of them are kept.
+        remote: the place that all machines of a team share.
+    """
+
+    def __init__(self, folder: Path, remote: RemoteFolder | None = None) -> None:
         self._folder = folder
+        self._remote = remote
+
+    @property
+    def label(self) -> str:
+        """The place for messages, without a password."""
+        return str(self._folder) if self._remote is None else self._remote.label
 
     def put(self, data: bytes) -> str:
         """Store bytes and return their SHA-256; storing them again changes nothing.
 
         Raises:
             DiskFullError: no space; nothing half-written is left.
-            StorageError: the folder cannot be written.
+            StorageError: the place cannot be written.
         """
         digest = hashlib.sha256(data).hexdigest()
+        if self._remote is not None and not self._remote.exists(_name(digest)):
+            self._remote.put(_name(digest), data)
         target = self.path(digest)
         if not target.exists():
             write_whole(target, data)
         return digest
 
     def path(self, digest: str) -> Path:
-        """Where the artefact of a digest lies, whether it exists or not."""
-        return self._folder / digest[:2] / digest
+        """Where the artefact of a digest lies on this machine, whether it exists or not."""
+        return self._folder / _name(digest)
 
     def get(self, digest: str) -> bytes:
         """Read an artefact and check it.
@@ -45,15 +60,56 @@ class ArtifactStore:
             StorageError: it is missing or was damaged.
         """
         path = self.path(digest)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            msg = f"The stored file {digest[:12]} cannot be read ({error.strerror}): make it again."
-            raise StorageError(msg) from None
+        if self._remote is not None and not path.exists():
+            data = self._remote.get(_name(digest))
+            if hashlib.sha256(data).hexdigest() == digest:
+                write_whole(path, data)
+        else:
+            data = self._read(path, digest)
         if hashlib.sha256(data).hexdigest() != digest:
-            msg = f"The stored file {digest[:12]} is damaged: delete {path} and make it again."
+            place = path if path.exists() else f"{self.label}/{_name(digest)}"
+            msg = f"The stored file {digest[:12]} is damaged: delete {place} and make it again."
             raise StorageError(msg)
         return data
+
+    def file(self, digest: str) -> Path:
+        """Path of an artefact, brought here first where only the shared place has it.
+
+        Raises:
+            StorageError: it is missing or was damaged.
+        """
+        path = self.path(digest)
+        if not path.exists():
+            self.get(digest)
+        return path
+
+    def _read(self, path: Path, digest: str) -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            msg = (
+                f"The stored file {digest[:12]} cannot be read from {self.label} "
+                f"({error.strerror}): make it again."
+            )
+            raise StorageError(msg) from None
+
+
+def open_artifacts(settings: Settings) -> ArtifactStore:
+    """The store of an installation: $PUNCHCARD_ARTIFACTS, or a folder of its own.
+
+    Raises:
+        StorageError: the URL cannot be opened.
+    """
+    url = settings.artifacts_url
+    if not url:
+        return ArtifactStore(settings.artifacts)
+    if not is_remote(url):
+        return ArtifactStore(Path(url.removeprefix("file://")))
+    return ArtifactStore(settings.cache / "artifacts", RemoteFolder(url))
+
+
+def _name(digest: str) -> str:
+    return f"{digest[:2]}/{digest}"
 
 
 def write_whole(target: Path, data: bytes, mode: int = 0o600) -> None:

@@ -14,10 +14,15 @@ from backend.storage.errors import StorageError
 class Settings(BaseSettings):
     """One installation. Reads PUNCHCARD_HOME, PUNCHCARD_DATABASE, PUNCHCARD_PORT and so on."""
 
-    model_config = SettingsConfigDict(env_prefix="PUNCHCARD_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PUNCHCARD_", extra="ignore", frozen=True, populate_by_name=True
+    )
 
     home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("punchcard")))
     database: str = ""  # SQLAlchemy URL; empty: SQLite under `home`
+    # PUNCHCARD_ARTIFACTS: folder or fsspec URL (s3://bucket/place) that every machine of a team
+    # reaches; empty: `artifacts` alone.
+    artifacts_url: str = Field(default="", validation_alias="PUNCHCARD_ARTIFACTS")
     address: str = "127.0.0.1"
     port: int = Field(default=8501, ge=1, le=65535)
     sample_config: Path | None = None  # CONFIG.yaml of the sample search; empty: its defaults
@@ -33,12 +38,15 @@ class Settings(BaseSettings):
 
     @property
     def database_url(self) -> str:
-        """URL of the database."""
+        """URL of the database; a short form of PostgreSQL's means psycopg."""
+        for short in ("postgresql://", "postgres://"):
+            if self.database.startswith(short):
+                return f"postgresql+psycopg://{self.database.removeprefix(short)}"
         return self.database or f"sqlite:///{self.home / 'punchcard.db'}"
 
     @property
     def artifacts(self) -> Path:
-        """Folder of content-addressed files."""
+        """Folder of what searches and trainings made here; where artefacts lie without a URL."""
         return self.home / "artifacts"
 
     @property

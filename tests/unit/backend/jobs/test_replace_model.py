@@ -28,6 +28,7 @@ from backend.models.replace_operations import replaceable
 from backend.search.preparation import prepare
 from backend.services import models
 from backend.services.replacements import list_replaceable, start_replacement
+from backend.storage.artifacts import open_artifacts
 from backend.storage.database import open_database
 from backend.storage.settings import load_settings
 from backend.storage.tables import UploadedModel
@@ -120,7 +121,9 @@ def test_job_keeps_a_model_that_a_search_takes(data_path: Path) -> None:
     assert "excited-hard" in [card.name for card in models.list_models()]
     config = parse_config({"model": "excited-hard", "data": str(data_path)})
     settings = load_settings()
-    assert prepare(config, open_database(), settings.artifacts).digests["model"] == hard.digest
+    assert (
+        prepare(config, open_database(), open_artifacts(settings)).digests["model"] == hard.digest
+    )
 
 
 def test_measuring_trains_and_keeps_nothing(data_path: Path) -> None:

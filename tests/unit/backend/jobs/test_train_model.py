@@ -21,6 +21,7 @@ from backend.search.preparation import prepare
 from backend.services.jobs import list_events
 from backend.services.models import list_models, open_model
 from backend.services.training import list_recipes, living_training, start_training
+from backend.storage.artifacts import open_artifacts
 from backend.storage.database import open_database
 from backend.storage.settings import load_settings
 from backend.training.errors import TrainingError
@@ -67,7 +68,7 @@ def test_the_trained_model_is_kept_and_a_search_takes_it(data_path: str) -> None
     told = [event.message for event in list_events(job_id) if event.kind == "epoch"]
     assert len(told) == 2 and "validation loss" in told[0]
     config = parse_config({"model": "resnet8-bars", "data": data_path})
-    prepared = prepare(config, open_database(), load_settings().artifacts)
+    prepared = prepare(config, open_database(), open_artifacts(load_settings()))
     assert prepared.digests["model"] == graph.digest
     assert not list((load_settings().artifacts / "trainings").iterdir())
 

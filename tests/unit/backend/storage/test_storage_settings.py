@@ -15,7 +15,7 @@ def test_database_lies_under_home_unless_named(
 ) -> None:
     assert load_settings().database_url == f"sqlite:///{private_home}/punchcard.db"
     monkeypatch.setenv("PUNCHCARD_DATABASE", "postgresql://host/name")
-    assert load_settings().database_url == "postgresql://host/name"
+    assert load_settings().database_url == "postgresql+psycopg://host/name"
 
 
 def test_impossible_value_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
