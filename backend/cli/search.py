@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,6 +20,26 @@ def register(app: typer.Typer) -> None:
             str | None,
             typer.Option(metavar="ID", help="Go on with a stopped search; 'last' is the newest."),
         ] = None,
+        change: Annotated[
+            str | None,
+            typer.Option(
+                metavar="ID",
+                help="Change a search, running or not, by the options below; 'last' is the newest.",
+            ),
+        ] = None,
+        trials: Annotated[
+            int | None, typer.Option(min=0, help="With --change: candidates in all; 0: no limit.")
+        ] = None,
+        minutes: Annotated[
+            float | None, typer.Option(min=0, help="With --change: minutes in all; 0: no limit.")
+        ] = None,
+        epochs: Annotated[
+            int | None,
+            typer.Option(min=0, help="With --change: epochs of training in all; 0: no limit."),
+        ] = None,
+        workers: Annotated[
+            int | None, typer.Option(min=1, help="With --change: candidates in training at once.")
+        ] = None,
         json: Annotated[
             str | None, typer.Option(metavar="FILE", help="Write the front as JSON; - is stdout.")
         ] = None,
@@ -29,6 +49,13 @@ def register(app: typer.Typer) -> None:
         from backend.config.search_file import load_config
         from backend.services.searches import get_search, resume_search, start_search
 
+        changes = {"trials": trials, "minutes": minutes, "epochs": epochs, "workers": workers}
+        if (change is None) != all(value is None for value in changes.values()):
+            msg = "--change ID goes with one of --trials, --minutes, --epochs, --workers"
+            raise typer.BadParameter(msg)
+        if change is not None:
+            _change(change, changes)
+            return
         if (config is None) == (resume is None):
             msg = "give either CONFIG.yaml or --resume ID"
             raise typer.BadParameter(msg)
@@ -43,3 +70,11 @@ def register(app: typer.Typer) -> None:
             print_front(view)
         if json is not None:
             write_json(search_json(view), json)
+
+
+def _change(search_id: str, changes: dict[str, Any]) -> None:
+    from backend.services.searches import change_search, get_search
+
+    view = get_search(change_search(search_id, **changes))
+    limits = ", ".join(f"{value:g} {name}" for name, value in view.budget.items())
+    typer.echo(f"search {view.id} ({view.state}): {limits}; {view.workers} at once")

@@ -29,25 +29,41 @@ class _Section(BaseModel):
 
 
 class Budget(_Section):
-    """When the search ends; whichever limit is reached first."""
+    """When the search ends; whichever limit is reached first.
+
+    Attributes:
+        trials: finished candidates; failed ones and the dense baseline cost nothing.
+        minutes: of running time, over all runs of the search.
+        epochs: of training, summed over everything this search trained itself: failed candidates
+            and the baseline too, results out of the cache not.
+    """
 
     trials: int | None = Field(default=None, ge=1, le=100_000)
     minutes: float | None = Field(default=None, gt=0, le=60 * 24 * 30)
+    epochs: int | None = Field(default=None, ge=1, le=100_000_000)
 
     @model_validator(mode="after")
     def _one_limit(self) -> Budget:
-        if self.trials is None and self.minutes is None:
-            msg = "give trials, minutes or both"
+        if self.trials is None and self.minutes is None and self.epochs is None:
+            msg = "give trials, minutes or epochs; the limit reached first ends the search"
             raise ValueError(msg)
         return self
 
 
 class Constraints(_Section):
-    """Limits a candidate has to keep to stand on the front; accuracy is a fraction."""
+    """Limits a candidate has to keep to stand on the front.
+
+    Attributes:
+        latency_ms: median of its measured samples.
+        accuracy: at least this fraction of the validation images.
+        size_bytes: packed weights on the device.
+        memory_bytes: peak memory of one inference: packed weights and arena.
+    """
 
     latency_ms: float | None = Field(default=None, gt=0)
     accuracy: float | None = Field(default=None, gt=0, le=1)
     size_bytes: int | None = Field(default=None, gt=0)
+    memory_bytes: int | None = Field(default=None, gt=0)
 
 
 class SpaceConfig(_Section):
@@ -202,10 +218,23 @@ class SearchConfig(_Section):
     sampler: str = "punchcard"
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     budget: Budget = Budget(trials=24)
+    workers: int = Field(default=2, ge=1, le=1024)  # candidates in training at once
     constraints: Constraints = Constraints()
     space: SpaceConfig = SpaceConfig()
     training: Training = Training()
     reuse: bool = True  # take results of earlier searches from the cache
+
+    @model_validator(mode="after")
+    def _epochs_can_be_spent(self) -> SearchConfig:
+        budget, training = self.budget, self.training
+        only_epochs = budget.trials is None and budget.minutes is None
+        if only_epochs and not (training.epochs and training.images):
+            msg = (
+                "budget: nothing is trained (training.epochs or training.images is 0), so that "
+                "epochs alone would never end the search; give trials or minutes"
+            )
+            raise ValueError(msg)
+        return self
 
     @field_validator("sampler")
     @classmethod

@@ -111,8 +111,12 @@ def request_stop(
         return after
 
 
-def resume(database: Database, job_id: str, *, clock: Clock = now_s) -> JobState:
+def resume(
+    database: Database, job_id: str, *, has_more: bool = False, clock: Clock = now_s
+) -> JobState:
     """Queue a job again that was paused, cancelled, interrupted or that failed.
+
+    With `has_more` one that is done too: it has got more to do since.
 
     Raises:
         JobError: there is no such job, or it is done.
@@ -125,7 +129,7 @@ def resume(database: Database, job_id: str, *, clock: Clock = now_s) -> JobState
             raise JobError(msg)
         if state in (JobState.QUEUED, JobState.RUNNING):
             return state
-        if state not in RESUMABLE:
+        if state not in RESUMABLE and not (has_more and state is JobState.DONE):
             msg = f"Job {job_id} is {state} and cannot be resumed."
             raise JobError(msg)
         if _move(session, job, JobState.QUEUED, clock):

@@ -3,6 +3,7 @@
 queued -> running -> done | failed | cancelled | paused | interrupted
 running -> queued             its runner or worker died, or the worker was shut down
 paused | interrupted | failed | cancelled -> queued      a person resumes it
+done -> queued                its budget was raised (searches alone)
 queued | paused | interrupted -> cancelled
 """
 

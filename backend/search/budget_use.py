@@ -1,26 +1,63 @@
-"""How much of a search's budget is spent."""
+"""How much of a search's budget is spent; both budget and workers may change at any step."""
 
 from __future__ import annotations
 
+from backend.search.control import Control
+from backend.search.ledger import Ledger
 from backend.search.surroundings import Surroundings
 
 
 class BudgetUse:
-    """Says whether another candidate may start; the limit reached first ends the search."""
+    """Says whether another candidate may start; the limit reached first ends the search.
 
-    def __init__(self, run: Surroundings) -> None:
+    Attributes:
+        control: what counts now.
+    """
+
+    def __init__(self, run: Surroundings, ledger: Ledger) -> None:
         self._run = run
+        self._ledger = ledger
+        self._workers: int | None = None
+        self.control = self._read()
+        self._take_up()
 
-    def allows(self, begun: int) -> bool:
+    def refresh(self) -> None:
+        """Take up what a user has changed since."""
+        control = self._read()
+        if control != self.control:
+            self.control = control
+            self._run.context.event("changed", _words(control))
+            self._take_up()
+
+    def allows(self, running: int, waiting: int) -> bool:
         """Whether one more may start.
 
         Args:
-            begun: candidates that finished, are in training or wait to be timed; failed ones
-                cost nothing.
+            running: candidates in training.
+            waiting: candidates that wait to be timed.
         """
-        trials = self._run.config.budget.trials
-        return not self._is_out_of_time() and (trials is None or begun < trials)
+        budget = self.control.budget
+        if budget.minutes is not None and self._run.records.elapsed_s >= budget.minutes * 60:
+            return False
+        if budget.epochs is not None:
+            # What is in training is taken to cost what the configuration says.
+            promised = (running + waiting) * self._run.epochs_each
+            if self._ledger.epochs_spent + promised >= budget.epochs:
+                return False
+        begun = len(self._ledger.finished) + running + waiting
+        return budget.trials is None or begun < budget.trials
 
-    def _is_out_of_time(self) -> bool:
-        minutes = self._run.config.budget.minutes
-        return minutes is not None and self._run.records.elapsed_s >= minutes * 60
+    def _read(self) -> Control:
+        return Control.of(self._run.records.config, self._run.records.read_control())
+
+    def _take_up(self) -> None:
+        if self.control.workers != self._workers:
+            self._workers = self.control.workers
+            self._run.executor.resize(self._workers)
+        self._ledger.know(budget=self.control.guessed_trials(self._run.epochs_each))
+
+
+def _words(control: Control) -> str:
+    budget = control.budget.model_dump(exclude_none=True)
+    limits = ", ".join(f"{value:g} {name}" for name, value in budget.items())
+    return f"budget {limits}; {control.workers} at once"

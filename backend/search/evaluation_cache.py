@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backend.search.evaluation_key import evaluation_key
-from backend.search.results import read_evaluation
+from backend.search.results import package_memory, read_evaluation
 from backend.search.surroundings import Surroundings
 from backend.sparsity.candidate import Candidate
 
@@ -28,6 +28,8 @@ class EvaluationCache:
         record, folder, search_id = found
         if read_evaluation(self._run.home / folder) is None:
             return None  # its files were removed
+        if "memory_bytes" not in record:  # from before it was kept
+            record["memory_bytes"] = package_memory(self._run.home / folder)
         return record, search_id
 
     def keep(self, candidate: Candidate, record: Mapping[str, Any], folder: str) -> None:

@@ -9,7 +9,7 @@ from backend.search.evaluation_cache import EvaluationCache
 from backend.search.executor import Outcome, Task
 from backend.search.ledger import Ledger
 from backend.search.records import SearchError
-from backend.search.results import read_evaluation
+from backend.search.results import epochs_of, read_evaluation, why_unusable
 from backend.search.study import Proposal
 from backend.search.surroundings import DENSE, Surroundings
 from backend.search.timing_queue import Ready, TimingQueue
@@ -42,7 +42,7 @@ class Evaluations:
         records = self._run.records
         found = self._cache.find(Candidate()) if records.dense is None else None
         if found is not None:
-            records.update(dense=found[0])
+            records.update(dense={**found[0], "cached": True})
         if records.dense is not None:
             folder = self._run.home / records.dense["folder"]
             self._queue.dense = Ready(folder, read_evaluation(folder) or {})
@@ -81,14 +81,19 @@ class Evaluations:
             SearchError: it was the dense baseline, and that failed.
         """
         if outcome.task.id == DENSE:
-            if outcome.result is None:
-                msg = f"the dense baseline cannot be evaluated: {outcome.error}"
+            error = outcome.error if outcome.result is None else why_unusable(outcome.result)
+            if outcome.result is None or error is not None:
+                msg = f"the dense baseline cannot be evaluated: {error}"
                 raise SearchError(msg)
             self._queue.dense = Ready(self._run.folder / DENSE, outcome.result)
             return
         proposal = self._running.pop(outcome.task.id)
         if outcome.result is None:
             self._ledger.fail(proposal, outcome.error or "the evaluator gave no reason")
+            return
+        flaw = why_unusable(outcome.result)
+        if flaw is not None:
+            self._ledger.fail(proposal, flaw, epochs_of(outcome.result))
             return
         folder = Path(outcome.task.payload["folder"])
         self._queue.add(Ready(folder, outcome.result, proposal))

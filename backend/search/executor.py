@@ -38,6 +38,10 @@ class Executor(Protocol):
         """Number of tasks that could start at once."""
         ...
 
+    def resize(self, count: int) -> None:
+        """Work on `count` tasks at once from now on; tasks that run are finished first."""
+        ...
+
     def submit(self, task: Task) -> None:
         """Queue a task."""
         ...

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FrontPoint:
-    """One finished trial as the front sees it; `size_bytes` only matters to a limit."""
+    """One finished trial as the front sees it; sizes only matter to a limit."""
 
     number: int
     accuracy: float
     latency_ms: float
     size_bytes: int = 0
+    memory_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Limits:
     latency_ms: float | None = None
     accuracy: float | None = None
     size_bytes: int | None = None
+    memory_bytes: int | None = None
 
     def violations(self, point: FrontPoint) -> dict[str, float]:
         """How far a point is over each limit that is set: 0 or less is within it."""
@@ -33,6 +35,8 @@ class Limits:
             over["accuracy"] = self.accuracy - point.accuracy
         if self.size_bytes is not None:
             over["size_bytes"] = float(point.size_bytes - self.size_bytes)
+        if self.memory_bytes is not None:
+            over["memory_bytes"] = float(point.memory_bytes - self.memory_bytes)
         return over
 
     def allow(self, point: FrontPoint) -> bool:

@@ -8,8 +8,9 @@ from typing import Any
 
 from optuna.trial import TrialState
 
-from backend.search.front import FrontPoint, Limits, pareto_front
+from backend.search.front import FrontPoint, pareto_front
 from backend.search.records import SearchError
+from backend.search.results import why_unusable
 from backend.search.samplers import make_sampler
 from backend.search.study import Proposal, SearchStudy, open_storage
 from backend.search.surroundings import Surroundings
@@ -26,13 +27,14 @@ class Ledger:
 
     def __init__(self, run: Surroundings) -> None:
         self._run = run
-        self._limits = Limits(**run.config.constraints.model_dump())
+        self._problem = run.prepared.problem
+        self._limits = self._problem.limits
         self._failures = 0
         self.study = SearchStudy(
             open_storage(run.context.database.url),
             run.records.study_name,
             run.prepared.space,
-            make_sampler(run.config.sampler, run.config.seed, run.prepared.problem),
+            make_sampler(run.config.sampler, run.config.seed, self._problem),
             run.config.seed,
         )
         self.study.recover()
@@ -41,21 +43,43 @@ class Ledger:
             for trial in self.study.trials()
             if trial.state == TrialState.COMPLETE
         }
+        self._epochs_of_failed = sum(
+            int(trial.user_attrs.get("epochs", 0))
+            for trial in self.study.trials()
+            if trial.state == TrialState.FAIL
+        )
+
+    @property
+    def epochs_spent(self) -> int:
+        """Epochs that this search has trained: finished and failed trials and the baseline."""
+        dense = self._run.records.dense or {}
+        return self._epochs_of_failed + sum(
+            int(record.get("epochs", 0))
+            for record in (*self.finished.values(), dense)
+            if not record.get("cached")
+        )
 
     def know_dense(self, dense: Mapping[str, Any]) -> None:
         """Let the sampler know the measured baseline."""
-        problem = replace(
-            self._run.prepared.problem,
+        self.know(
             dense_accuracy=dense["accuracy"],
             dense_latency_ms=dense["latency_ms"],
             dense_layer_ms=dense["layer_ms"],
         )
+
+    def know(self, **facts: Any) -> None:  # noqa: ANN401 - fields of a Problem
+        """Let the sampler know something that was not known when the search was prepared."""
+        self._problem = replace(self._problem, **facts)
         config = self._run.config
-        self.study.use_sampler(make_sampler(config.sampler, config.seed, problem))
+        self.study.use_sampler(make_sampler(config.sampler, config.seed, self._problem))
 
     def complete(self, proposal: Proposal, record: Mapping[str, Any]) -> None:
-        """Store a finished trial."""
+        """Store a finished trial; one whose objectives are no numbers fails."""
         self._run.context.check()
+        flaw = why_unusable(record)
+        if flaw is not None:
+            self.fail(proposal, flaw, int(record.get("epochs", 0)))
+            return
         point = _point(proposal.number, record)
         self.study.complete(
             proposal,
@@ -69,13 +93,16 @@ class Ledger:
         self.store_progress()
         self._run.context.milestone()
 
-    def fail(self, proposal: Proposal, error: str) -> None:
-        """Store why a trial has no result.
+    def fail(self, proposal: Proposal, error: str, epochs: int = 0) -> None:
+        """Store why a trial has no result, and the epochs it was trained nevertheless.
 
         Raises:
             SearchError: too many failed one after another.
         """
         self._run.context.check()
+        if epochs:
+            proposal.trial.set_user_attr("epochs", epochs)
+            self._epochs_of_failed += epochs
         self.study.fail(proposal, error)
         self._run.context.event("trial_failed", error, number=proposal.number)
         self._run.records.update()
@@ -98,10 +125,17 @@ class Ledger:
             "finished_trials": len(finished),
             "best_speedup": max((record["speedup"] for record in finished), default=None),
             "front": ids,
+            "epochs_spent": self.epochs_spent,
         }
         self._run.records.update(**changes)
         return ids
 
 
 def _point(number: int, record: Mapping[str, Any]) -> FrontPoint:
-    return FrontPoint(number, record["accuracy"], record["latency_ms"], record["size_bytes"])
+    return FrontPoint(
+        number,
+        record["accuracy"],
+        record["latency_ms"],
+        record["size_bytes"],
+        record.get("memory_bytes") or 0,
+    )

@@ -65,6 +65,7 @@ class LocalExecutor:
         self._selector = selectors.DefaultSelector()
         self._checked_at = time.monotonic()
         self._idle_deaths = 0
+        self._count = count
         self._processes: list[_Process] = [self._start() for _ in range(count)]
 
     @property
@@ -74,7 +75,15 @@ class LocalExecutor:
 
     def capacity(self) -> int:
         """Number of tasks that could start at once."""
-        return sum(process.task is None for process in self._processes) - len(self._waiting)
+        busy = sum(process.task is not None for process in self._processes)
+        return self._count - busy - len(self._waiting)
+
+    def resize(self, count: int) -> None:
+        """Start or end processes; one that works is ended after its task."""
+        self._count = count
+        while len(self._processes) < count:
+            self._processes.append(self._start())
+        self._end_surplus()
 
     def submit(self, task: Task) -> None:
         """Queue a task."""
@@ -132,11 +141,19 @@ class LocalExecutor:
         return process
 
     def _feed(self) -> None:
+        self._end_surplus()
         for process in self._processes:
             if process.task is None and self._waiting:
                 process.task = self._waiting.popleft()
                 task = process.task
                 self._send(process, {"id": task.id, "kind": task.kind, "payload": task.payload})
+
+    def _end_surplus(self) -> None:
+        for process in [process for process in self._processes if process.task is None]:
+            if len(self._processes) <= self._count:
+                return
+            self._processes.remove(process)
+            self._reap(process)
 
     def _send(self, process: _Process, message: Mapping[str, Any]) -> None:
         # A dead reader is noticed at the other pipe, where its task is taken back.

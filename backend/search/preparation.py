@@ -13,6 +13,7 @@ from backend.config.search_file import ConfigError, SearchConfig
 from backend.data.image_data import ImageData
 from backend.data.registry import open_data
 from backend.models.zoo import MODELS, load_model
+from backend.search.front import Limits
 from backend.search.problem import Problem
 from backend.search.space import Space, build_space
 from backend.search.tables import cost_table, damage_table
@@ -69,7 +70,7 @@ def prepare(config: SearchConfig, database: Database, store: ArtifactStore) -> P
         space=space,
         damage=damage_table(graph, space, pattern_sets),
         cost=cost_table(graph, space),
-        budget=config.budget.trials or 24,
+        limits=Limits(**config.constraints.model_dump()),
     )
     digests = {
         "model": graph.digest,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from backend.search.front import Limits
 from backend.search.space import Space
 
 Table = Mapping[str, Mapping[str, float]]
@@ -22,6 +23,7 @@ class Problem:
         budget: number of trials the search may spend, or a guess where only time is limited.
         dense_accuracy: of the baseline, a fraction.
         dense_layer_ms: measured time of each layer of the dense net; may be empty.
+        limits: what a candidate has to keep to stand on the front.
     """
 
     space: Space
@@ -31,3 +33,4 @@ class Problem:
     dense_accuracy: float = 1.0
     dense_latency_ms: float = 1.0
     dense_layer_ms: Mapping[str, float] = field(default_factory=dict)
+    limits: Limits = Limits()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import select
+
 from backend.jobs.clock import now_s
 from backend.jobs.context import JobContext
 from backend.storage.tables import Evaluation, Search
@@ -37,6 +39,11 @@ class SearchRecords:
     def elapsed_s(self) -> float:
         """Running time so far, over all runs of this search."""
         return self._elapsed_before_s + now_s() - self._begun_at
+
+    def read_control(self) -> dict[str, Any] | None:
+        """What a user has changed of budget and workers since the start; None: nothing."""
+        with self._context.database.read() as session:
+            return session.scalar(select(Search.control).where(Search.id == self.search_id))
 
     def update(self, **changes: Any) -> None:  # noqa: ANN401 - columns
         """Write columns of the search's row, and its elapsed time.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from backend.search.timing import Check, Timing
 from backend.storage.artifacts import write_whole
+from codegen.package import MANIFEST
 
 TOLERANCE = 1e-4
 """Largest difference to torch, relative to the largest output, that counts as the same."""
@@ -26,6 +28,44 @@ def read_evaluation(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return result
+
+
+def package_memory(folder: Path) -> int | None:
+    """Peak memory of one inference of a candidate's package: packed weights and arena, in bytes.
+
+    Input and output are the caller's. None where the manifest does not tell.
+    """
+    try:
+        manifest = json.loads((folder / PACKAGE_FOLDER / MANIFEST).read_bytes())
+        return int(manifest["weights_bytes"]) + int(manifest["arena_bytes"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def epochs_of(evaluation: Mapping[str, Any]) -> int:
+    """Epochs that an evaluation trained, all its trainings added up; 0 of a mere repair."""
+    trainings = (evaluation.get("training") or {}).get("trainings") or ()
+    return sum(int(training.get("epochs") or 0) for training in trainings)
+
+
+def why_unusable(record: Mapping[str, Any]) -> str | None:
+    """One sentence where an objective is no number, so that the trial has to fail; else None.
+
+    Args:
+        record: an evaluation, or a trial's record.
+    """
+    for key, reason in _FINITE.items():
+        value = record.get(key)
+        if value is not None and not math.isfinite(value):
+            return f"its {key} is {value}: {reason}"
+    return None
+
+
+_FINITE = {
+    "accuracy": "the net cannot be judged",
+    "loss": "the training diverged, so lower training.learning_rate or raise training.batch",
+    "latency_ms": "the device gave no time",
+}
 
 
 def write_timing(folder: Path, timing: Timing, check: Check) -> None:
@@ -93,4 +133,5 @@ def _scores(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         "rate": evaluation["rate"],
         "size_bytes": evaluation["size_bytes"],
         "seconds": evaluation["seconds"],
+        "epochs": epochs_of(evaluation),
     }

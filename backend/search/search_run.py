@@ -24,9 +24,9 @@ class SearchRun:
 
     def __init__(self, run: Surroundings) -> None:
         self._run = run
-        self._budget = BudgetUse(run)
         cache = EvaluationCache(run)
         self._ledger = Ledger(run)
+        self._budget = BudgetUse(run, self._ledger)
         self._queue = TimingQueue(run, self._ledger, cache)
         self._evaluations = Evaluations(run, self._ledger, cache, self._queue)
 
@@ -35,6 +35,7 @@ class SearchRun:
         self._evaluations.begin_dense()
         while not self._is_done():
             self._run.context.check()
+            self._budget.refresh()
             self._evaluations.fill(self._may_start)
             for outcome in self._run.executor.poll(POLL_S):
                 self._evaluations.take(outcome)
@@ -47,15 +48,14 @@ class SearchRun:
         return {"search_id": self._run.records.search_id, "front": front}
 
     def _may_start(self) -> bool:
-        begun = len(self._ledger.finished) + len(self._evaluations) + len(self._queue)
-        return self._budget.allows(begun)
+        return self._budget.allows(len(self._evaluations), len(self._queue))
 
     def _is_done(self) -> bool:
         waits = len(self._evaluations) + len(self._queue) > 0 or self._run.records.dense is None
         return not waits and (self._evaluations.is_exhausted or not self._may_start())
 
     def _report(self, step: str = "") -> None:
-        done, total = len(self._ledger.finished), self._run.config.budget.trials or 0
+        done, total = len(self._ledger.finished), self._budget.control.budget.trials or 0
         training = len(self._evaluations) + int(self._queue.dense is None)
         parts = [f"{training} in training"] if training else []
         if step:

@@ -44,3 +44,9 @@ class Surroundings:
     def home(self) -> Path:
         """The data folder that stored paths are relative to."""
         return self.context.settings.home
+
+    @property
+    def epochs_each(self) -> int:
+        """Epochs that a candidate's training takes by the configuration."""
+        training = self.config.training
+        return training.epochs if training.images else 0

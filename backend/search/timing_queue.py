@@ -18,6 +18,8 @@ from backend.search.results import (
     PACKAGE_FOLDER,
     TOLERANCE,
     dense_record,
+    epochs_of,
+    package_memory,
     relative_folder,
     trial_record,
     write_timing,
@@ -115,24 +117,26 @@ class TimingQueue:
             if item.proposal is None:
                 msg = f"the dense baseline cannot be measured: {result}"
                 raise SearchError(msg) from result
-            self._ledger.fail(item.proposal, f"it cannot be measured: {result}")
+            error = f"it cannot be measured: {result}"
+            self._ledger.fail(item.proposal, error, epochs_of(item.evaluation))
             return
         timing, check = result
+        memory = {"memory_bytes": package_memory(item.folder)}
         folder = relative_folder(item.folder, self._run.home)
         write_timing(item.folder, timing, check)
         if item.proposal is None:
             dense = dense_record(item.evaluation, timing, check, folder)
-            dense = {**dense, "peak": self._run.device.peak(self._run.context.settings)}
+            dense = {**dense, **memory, "peak": self._run.device.peak(self._run.context.settings)}
             self._cache.keep(Candidate(), dense, folder)
             self._run.records.update(dense=dense)
             self._ledger.know_dense(dense)
             return
         if check.max_relative_error > TOLERANCE:
             error = f"its outputs differ from torch by {check.max_relative_error:.1e} (relative)"
-            self._ledger.fail(item.proposal, error)
+            self._ledger.fail(item.proposal, error, epochs_of(item.evaluation))
             return
         assert self._run.records.dense is not None  # it stands first in the first batch
         reference_ms = self._run.records.dense["latency_ms"]
-        record = trial_record(item.evaluation, timing, check, folder, reference_ms)
+        record = trial_record(item.evaluation, timing, check, folder, reference_ms) | memory
         self._cache.keep(item.proposal.candidate, record, folder)
         self._ledger.complete(item.proposal, {**record, "cached": False})

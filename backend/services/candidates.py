@@ -16,7 +16,7 @@ from backend.bench.peak import MachinePeak, kept_peak
 from backend.bench.roofline import LayerRoof, roofline
 from backend.finalization.source import FINAL
 from backend.search.records import SearchError
-from backend.search.results import PACKAGE_FOLDER, read_evaluation, read_timing
+from backend.search.results import PACKAGE_FOLDER, package_memory, read_evaluation, read_timing
 from backend.search.study_view import Trial
 from backend.search.trial_lookup import find_trial
 from backend.services.views import CandidateView, LayerView, PeakView
@@ -55,6 +55,7 @@ def get_candidate(trial_id: str) -> CandidateView:
         speedup=record["speedup"],
         rate=record["rate"],
         size_bytes=record["size_bytes"],
+        memory_bytes=record.get("memory_bytes") or package_memory(folder),
         max_relative_error=record["max_relative_error"],
         layers=_layers(manifest, evaluation, trial, dense, peak),
         sources=_sources(folder, manifest),

@@ -9,15 +9,23 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.config import search_file
+from backend.config.search_file import Budget
 from backend.jobs.clock import now_s
 from backend.jobs.queue import add_job, new_id, request_stop, resume
 from backend.jobs.states import RESUMABLE, JobState, Wanted
+from backend.search.control import Control
 from backend.search.records import SearchError
 from backend.search.study_view import StudyView, Trial, read_study
 from backend.services.times import to_datetime
-from backend.services.views import Point, SearchSummary, SearchView, TrialRow
+from backend.services.views import (
+    AskedCandidateView,
+    Point,
+    SearchSummary,
+    SearchView,
+    TrialRow,
+)
 from backend.storage.database import Database, open_database
-from backend.storage.tables import Job, Search
+from backend.storage.tables import AskedCandidate, Job, Search
 
 ETA_AFTER = 2  # finished trials, before a guess is worth anything
 
@@ -95,6 +103,7 @@ def get_search(search_id: str) -> SearchView:
     study = read_study(database.url, row.study_name)
     front = tuple(str(trial_id) for trial_id in row.front or ())
     running = job.state == JobState.RUNNING
+    control = Control.of(row.config, row.control)
     elapsed_s = row.elapsed_s
     if running:  # the row holds the time up to the last result of this run
         counted = max(row.started_at or job.updated_at, study.last_end or 0.0)
@@ -105,15 +114,20 @@ def get_search(search_id: str) -> SearchView:
         phase=job.phase,
         message=job.message,
         elapsed_s=elapsed_s,
-        eta_s=_eta_s(row, elapsed_s) if running else None,
+        eta_s=_eta_s(row, control.budget, elapsed_s) if running else None,
         dense=_point(row.dense),
         trials=tuple(_trial_row(row.id, trial, study, front) for trial in study.trials),
         front=front,
         cancel_requested=job.wanted is not None,
+        pause_requested=job.wanted == Wanted.PAUSE,
         can_resume=JobState(job.state) in RESUMABLE,
         error=job.error,
         job_id=job.id,
         config=row.config,
+        budget=control.budget.model_dump(exclude_none=True),
+        workers=control.workers,
+        epochs_spent=row.epochs_spent,
+        asked=_asked(database, row.id),
     )
 
 
@@ -148,6 +162,39 @@ def resume_search(search_id: str) -> str:
     return row.id
 
 
+def change_search(
+    search_id: str,
+    *,
+    trials: int | None = None,
+    minutes: float | None = None,
+    epochs: int | None = None,
+    workers: int | None = None,
+) -> str:
+    """Give a search another budget or number of evaluators; it takes them up at its next step.
+
+    What is None stays, 0 takes a limit away. A search that is done is queued again where the new
+    budget leaves something to do.
+
+    Returns:
+        The search's id.
+
+    Raises:
+        SearchError: there is no such search, or nothing would limit it.
+    """
+    database = open_database()
+    row, job = _row(database, search_id)
+    limits = {"trials": trials, "minutes": minutes, "epochs": epochs}
+    with database.write() as session:
+        stored = session.get_one(Search, row.id)
+        before = Control.of(stored.config, stored.control)
+        control = before.with_changes(limits, workers)
+        stored.control = control.to_json()
+        stored.total_trials = control.budget.trials
+    if job.state == JobState.DONE and control.budget != before.budget:
+        resume(database, job.id, has_more=True)
+    return row.id
+
+
 def _stop(search_id: str, wanted: Wanted) -> None:
     database = open_database()
     _, job = _row(database, search_id)
@@ -171,6 +218,19 @@ def _newest(session: Session) -> Search | None:
     return session.scalar(select(Search).order_by(Search.created_at.desc(), Search.id).limit(1))
 
 
+def _asked(database: Database, search_id: str) -> tuple[AskedCandidateView, ...]:
+    query = (
+        select(AskedCandidate)
+        .where(AskedCandidate.search_id == search_id, AskedCandidate.taken.is_(False))
+        .order_by(AskedCandidate.id)
+    )
+    with database.read() as session:
+        return tuple(
+            AskedCandidateView(origin=row.origin, choices=dict(row.candidate))
+            for row in session.scalars(query)
+        )
+
+
 def _summary(row: Search) -> dict[str, Any]:
     return {
         "id": row.id,
@@ -185,11 +245,18 @@ def _summary(row: Search) -> dict[str, Any]:
     }
 
 
-def _eta_s(row: Search, elapsed_s: float) -> float | None:
-    if row.finished_trials < ETA_AFTER or row.total_trials is None:
-        return None
-    left = max(0, row.total_trials - row.finished_trials)
-    return elapsed_s / row.finished_trials * left
+def _eta_s(row: Search, budget: Budget, elapsed_s: float) -> float | None:
+    """Seconds until the first limit of the budget is reached, at the pace so far."""
+    guesses = []
+    if row.finished_trials >= ETA_AFTER:
+        if budget.trials is not None:
+            left = max(0, budget.trials - row.finished_trials)
+            guesses.append(elapsed_s / row.finished_trials * left)
+        if budget.epochs is not None and row.epochs_spent:
+            guesses.append(elapsed_s * max(0.0, budget.epochs / row.epochs_spent - 1))
+    if budget.minutes is not None:
+        guesses.append(max(0.0, 60 * budget.minutes - elapsed_s))
+    return min(guesses, default=None)
 
 
 def _point(dense: Mapping[str, Any] | None) -> Point | None:
@@ -202,6 +269,7 @@ def _point(dense: Mapping[str, Any] | None) -> Point | None:
         latency_spread_ms=dense.get("latency_spread_ms"),
         test_accuracy=dense.get("test_accuracy"),
         size_bytes=dense.get("size_bytes"),
+        memory_bytes=dense.get("memory_bytes"),
     )
 
 
@@ -225,4 +293,7 @@ def _trial_row(search_id: str, trial: Trial, study: StudyView, front: tuple[str,
         candidate_label=trial.label,
         error=record.get("error"),
         test_accuracy=None if score is None else score["accuracy"],
+        size_bytes=record.get("size_bytes"),
+        memory_bytes=record.get("memory_bytes"),
+        origin=record.get("origin", ""),
     )

@@ -6,7 +6,7 @@ Times are aware datetimes, ids are strings, sequences are tuples, units stand in
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -139,6 +139,7 @@ class Point:
     latency_spread_ms: float | None = None
     test_accuracy: float | None = None
     size_bytes: int | None = None
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,11 +177,26 @@ class TrialRow:
     candidate_label: str = ""
     error: str | None = None
     test_accuracy: float | None = None
+    size_bytes: int | None = None
+    memory_bytes: int | None = None
+    origin: str = ""  # "by hand: ..." or "warm start: ..."; empty: the sampler proposed it
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskedCandidateView:
+    """A candidate that somebody asked a search to try, and that it has not taken yet."""
+
+    origin: str
+    choices: Mapping[str, str]  # label of each pruned layer's choice
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchView(SearchSummary):
-    """A search with its trials and its front (trial ids, by latency)."""
+    """A search with its trials and its front (trial ids, by latency).
+
+    `budget` holds what limits it now: trials, minutes, epochs; `workers` how many candidates train
+    at once.
+    """
 
     phase: str
     message: str
@@ -194,6 +210,11 @@ class SearchView(SearchSummary):
     error: str | None = None
     job_id: str | None = None
     config: Json | None = None  # CONFIG.yaml as it was started
+    budget: Mapping[str, float] = field(default_factory=dict)
+    workers: int = 2
+    epochs_spent: int = 0
+    asked: tuple[AskedCandidateView, ...] = ()
+    pause_requested: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,6 +272,7 @@ class CandidateView:
     speedup: float | None
     rate: float
     size_bytes: int
+    memory_bytes: int | None
     max_relative_error: float
     layers: tuple[LayerView, ...]
     sources: tuple[tuple[str, str], ...]

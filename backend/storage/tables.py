@@ -115,6 +115,8 @@ class Search(Base):
     # What a resume must find unchanged: digests of model, data, space, training; made by the
     # first run.
     digests: Mapped[JsonObject | None]
+    # {"budget": ..., "workers": ...} as changed after the start; nothing: as `config` says.
+    control: Mapped[JsonObject | None]
     model: Mapped[str]
     data: Mapped[str]
     device: Mapped[str]
@@ -122,6 +124,7 @@ class Search(Base):
     total_trials: Mapped[int | None]
     finished_trials: Mapped[int] = mapped_column(default=0)
     best_speedup: Mapped[float | None]
+    epochs_spent: Mapped[int] = mapped_column(default=0)
     phase: Mapped[str] = mapped_column(default="")
     message: Mapped[str] = mapped_column(Text, default="")
     dense: Mapped[JsonObject | None]  # the baseline, as measured in this search
@@ -132,6 +135,20 @@ class Search(Base):
     elapsed_s: Mapped[float] = mapped_column(default=0.0)  # sum over the runs
     owner: Mapped[str] = mapped_column(default="local")
     created_at: Mapped[float] = mapped_column(index=True)
+
+
+class AskedCandidate(Base):
+    """A candidate that somebody asked a search to try next, in the order of ids."""
+
+    __tablename__ = "asked_candidates"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    search_id: Mapped[str] = mapped_column(String(32), ForeignKey("searches.id"), index=True)
+    candidate: Mapped[JsonObject]
+    origin: Mapped[str]  # what the user tried: a plan's name, a candidate's id
+    taken: Mapped[bool] = mapped_column(Boolean, default=False)  # it stands in the study
+    owner: Mapped[str] = mapped_column(default="local")
+    created_at: Mapped[float]
 
 
 class Evaluation(Base):

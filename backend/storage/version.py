@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from backend.storage.database import Database
 
 # The newest revision in `migrations/versions`.
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 # Optuna keeps its own Alembic version in the table `alembic_version` of the same database.
 VERSION_TABLE = "punchcard_version"
 

@@ -586,6 +586,7 @@ class FakeStudio:
             speedup=2.77,
             rate=4.12,
             size_bytes=262_400,
+            memory_bytes=712_000,
             max_relative_error=2.4e-6,
             layers=tuple(layers),
             sources=(("conv3x3-pattern-4x16.c", SOURCE), ("model.c", SOURCE), ("model.h", "")),

@@ -47,7 +47,7 @@ def test_default_config_survives_its_own_json() -> None:
     [
         ({"modell": "resnet20"}, "modell is not a key"),
         ({"budget": {"hours": 1}}, "budget.hours is not a key"),
-        ({"budget": {}}, "give trials, minutes or both"),
+        ({"budget": {}}, "give trials, minutes or epochs"),
         ({"budget": {"trials": 0}}, "budget.trials"),
         ({"budget": {"minutes": float("nan")}}, "budget.minutes"),
         ({"sampler": "npas"}, "not built yet; choose among punchcard"),
@@ -62,6 +62,12 @@ def test_default_config_survives_its_own_json() -> None:
         ({"constraints": {"accuracy": 92}}, "constraints.accuracy"),
         ({"training": {"epochs": -1}}, "training.epochs"),
         ({"seed": "x"}, "seed"),
+        ({"workers": 0}, "workers"),
+        ({"constraints": {"memory_bytes": 0}}, "constraints.memory_bytes"),
+        (
+            {"budget": {"epochs": 4}, "training": {"epochs": 0}},
+            "epochs alone would never end the search",
+        ),
     ],
 )
 def test_each_wrong_value_is_one_sentence_that_names_its_key(
