@@ -12,6 +12,7 @@ from sqlalchemy import select
 from backend.config.search_file import ConfigError, SearchConfig
 from backend.data.image_data import ImageData
 from backend.data.registry import open_data
+from backend.latency.new_learner import new_learner
 from backend.models.zoo import MODELS, load_model
 from backend.search.front import Limits
 from backend.search.problem import Problem
@@ -71,6 +72,7 @@ def prepare(config: SearchConfig, database: Database, store: ArtifactStore) -> P
         damage=damage_table(graph, space, pattern_sets),
         cost=cost_table(graph, space),
         limits=Limits(**config.constraints.model_dump()),
+        latency=new_learner(graph, space.labels).model(),
     )
     digests = {
         "model": graph.digest,

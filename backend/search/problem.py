@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from backend.latency.model import LatencyModel
 from backend.search.front import Limits
 from backend.search.space import Space
 
@@ -24,6 +25,8 @@ class Problem:
         dense_accuracy: of the baseline, a fraction.
         dense_layer_ms: measured time of each layer of the dense net; may be empty.
         limits: what a candidate has to keep to stand on the front.
+        latency: predicted milliseconds of candidates; `latency.after(seen)` has learnt from
+            finished trials as well. None where a problem has no net behind it.
     """
 
     space: Space
@@ -34,3 +37,4 @@ class Problem:
     dense_latency_ms: float = 1.0
     dense_layer_ms: Mapping[str, float] = field(default_factory=dict)
     limits: Limits = Limits()
+    latency: LatencyModel | None = None

@@ -1,0 +1,151 @@
+"""Learns a latency model from a table and from every end-to-end measurement of a search."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from backend.latency.chain import Chain
+from backend.latency.guess import guess_ms
+from backend.latency.layer_fit import LayerFit
+from backend.latency.layer_menus import LayerMenus
+from backend.latency.layer_sample import LayerSample, samples_of
+from backend.latency.measured_run import MeasuredRun
+from backend.latency.model import LatencyModel
+from backend.latency.prediction_error import PredictionError
+from backend.latency.signature import net_digest
+from backend.latency.step_owners import StepOwners
+from backend.latency.table import LatencyTable
+from backend.latency.whole_fit import fit_whole
+
+DENSE = "dense"
+LAYERS_OF_TRIALS = 256
+"""Trials whose layers are learnt from; end-to-end times of later ones still count."""
+
+
+class Measured(Protocol):
+    """A finished trial, as far as latency goes."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Choice of every searched layer."""
+
+    @property
+    def latency_ms(self) -> float:
+        """End to end, in the clock of the search's dense net."""
+
+    @property
+    def layer_ms(self) -> Mapping[str, float]:
+        """By step of the program; may be empty."""
+
+
+@dataclass(frozen=True)
+class Dense:
+    """The measured baseline, as a `Measured`."""
+
+    labels: Mapping[str, str]
+    latency_ms: float
+    layer_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A candidate with its end-to-end time."""
+
+    labels: Mapping[str, str]
+    latency_ms: float
+
+
+class LatencyLearner:
+    """What was measured so far, and the model that follows from it; taught ones are new ones.
+
+    Args:
+        menus: layers and choices that the model covers.
+        owners: which searched layer a program's step belongs to.
+
+    Attributes:
+        source: where it began, for people.
+        error: of the table's predictions.
+        dense_ms: of this net in the table, whose clock all times are in until `began`.
+    """
+
+    def __init__(self, menus: LayerMenus, owners: StepOwners, *, source: str = "") -> None:
+        self.source = source
+        self.error: PredictionError | None = None
+        self.dense_ms: float | None = None
+        self._menus = menus
+        self._owners = owners
+        dense = [guess_ms(menus.signatures[layer], DENSE) for layer in menus.layers]
+        self._fit = LayerFit(sum(dense) / max(len(dense), 1))
+        self._wholes: tuple[Whole, ...] = ()
+        self._scale = 1.0
+        self._last: tuple[tuple[Whole, ...], LatencyModel] | None = None
+
+    def taught(self, samples: Iterable[LayerSample], wholes: Iterable[Whole]) -> LatencyLearner:
+        """A learner that knows these as well."""
+        learner = copy.copy(self)
+        learner._fit = self._fit.extended(samples)
+        learner._wholes = (*self._wholes, *wholes)
+        learner._last = None
+        return learner
+
+    def taught_runs(self, table: LatencyTable, runs: Iterable[MeasuredRun]) -> LatencyLearner:
+        """A learner that knows runs of a table; those of other nets teach about layers alone."""
+        known = list(runs)
+        own = net_digest(self._menus.signatures)
+        samples = [
+            sample
+            for run in known
+            for sample in samples_of(table.nets[run.net].signatures, run.labels, run.layer_ms)
+        ]
+        wholes = [Whole(run.labels, run.latency_ms) for run in known if run.net == own]
+        return self.taught(samples, wholes)
+
+    def began(self, latency_ms: float, step_ms: Mapping[str, float]) -> LatencyLearner:
+        """A learner for a search whose dense net was measured.
+
+        Its clock is that net's from now on: where the table's dense net took another time, all
+        of the table is taken to be as much faster or slower.
+        """
+        learner = copy.copy(self)
+        learner._scale = latency_ms / self.dense_ms if self.dense_ms else 1.0
+        labels = dict.fromkeys(self._menus.layers, DENSE)
+        return learner._taught_trials([Dense(labels, latency_ms, step_ms)])
+
+    def after(self, seen: Sequence[Measured]) -> LatencyModel:
+        """The model that knows these trials as well; the last answer is kept."""
+        wholes = tuple(Whole(trial.labels, trial.latency_ms) for trial in seen)
+        if self._last is None or self._last[0] != wholes:
+            model = replace(self._taught_trials(seen).model(), learner=self)
+            self._last = (wholes, model)
+        return self._last[1]
+
+    def model(self) -> LatencyModel:
+        """The model by everything learnt so far."""
+        plain = Chain.of(self._menus, self._fit.law())
+        known = [whole for whole in self._wholes if self._menus.knows(whole.labels)]
+        rows = self._menus.rows([whole.labels for whole in known])
+        times = np.array([whole.latency_ms for whole in known])
+        law = fit_whole(plain.by_word(rows), times)
+        return LatencyModel(
+            plain.scaled(law.factors * self._scale),
+            law.constant_ms * self._scale,
+            error=self.error,
+            source=self.source,
+            learnt=len(self._wholes),
+            learner=self,
+        )
+
+    def _taught_trials(self, seen: Sequence[Measured]) -> LatencyLearner:
+        samples: list[LayerSample] = []
+        for trial in seen[:LAYERS_OF_TRIALS]:
+            times = self._owners.layer_ms(trial.layer_ms)
+            own = {layer: ms / self._scale for layer, ms in times.items()}
+            samples += samples_of(self._menus.signatures, trial.labels, own)
+        return self.taught(
+            samples, [Whole(trial.labels, trial.latency_ms / self._scale) for trial in seen]
+        )
