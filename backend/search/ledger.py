@@ -65,6 +65,7 @@ class Ledger:
             dense_accuracy=dense["accuracy"],
             dense_latency_ms=dense["latency_ms"],
             dense_layer_ms=dense["layer_ms"],
+            dense_cross_entropy=dense.get("cross_entropy", dense.get("loss")),
         )
 
     def know(self, **facts: Any) -> None:  # noqa: ANN401 - fields of a Problem

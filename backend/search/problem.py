@@ -27,6 +27,9 @@ class Problem:
         limits: what a candidate has to keep to stand on the front.
         latency: predicted milliseconds of candidates; `latency.after(seen)` has learnt from
             finished trials as well. None where a problem has no net behind it.
+        dense_cross_entropy: of the baseline on the validation images; None: not known.
+        reference_accuracy: accuracy below which a candidate counts for nothing; None: the
+            sampler's own guess.
     """
 
     space: Space
@@ -38,3 +41,5 @@ class Problem:
     dense_layer_ms: Mapping[str, float] = field(default_factory=dict)
     limits: Limits = Limits()
     latency: LatencyModel | None = None
+    dense_cross_entropy: float | None = None
+    reference_accuracy: float | None = None

@@ -126,16 +126,6 @@ def test_punchcard_finds_a_better_front_than_chance(problem: Problem) -> None:
     assert areas["punchcard"] > areas["random"]
 
 
-def test_punchcard_tries_each_scheme_alone(problem: Problem) -> None:
-    study = open_study(None, "punchcard", problem)
-    run(study, problem, 6)
-    alone = [
-        {label.partition("/")[0] for label in trial.params.values()} - {"dense"}
-        for trial in study.trials()
-    ]
-    assert {"pattern"} in alone and {"block_punched"} in alone
-
-
 def test_planned_and_unknown_samplers_are_refused_in_words() -> None:
     with pytest.raises(SamplerError, match="'npas'.*is not built yet"):
         check_sampler("npas")

@@ -1,0 +1,70 @@
+"""The proposer of one of our searches: tables, dense baseline, limits."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backend.search.problem import Problem
+from backend.search.samplers.punchcard.damage_objective import DamageObjective
+from backend.search.samplers.punchcard.first_candidates import FirstCandidates
+from backend.search.samplers.punchcard.label_traits import label_traits
+from backend.search.samplers.punchcard.latency_table import LatencyTable
+from backend.search.samplers.punchcard.options import FloatArray, Options
+from backend.search.samplers.punchcard.plain_objective import PlainObjective
+from backend.search.samplers.punchcard.proposer import Proposer
+from backend.search.samplers.punchcard.situation import Situation
+
+SPREAD_SHARE, SPREAD_LEAST, SPREAD_MOST = 0.15, 4, 8
+WORST_LOSS = 0.05
+"""Of accuracy: nobody asks for a candidate that loses more, unless the search says so."""
+BY_REFERENCE = ("latency_ms", "accuracy")
+"""Limits that the reference point takes care of."""
+
+
+def search_proposer(options: Options, problem: Problem) -> Proposer:
+    """Objectives are minus the accuracy, and milliseconds."""
+    damage = options.table(problem.damage)
+    traits = label_traits(options, damage)
+    table = LatencyTable(options, problem)
+    reference = _reference(problem)
+    objectives = (
+        DamageObjective(options, traits, problem.dense_accuracy, problem.dense_cross_entropy),
+        PlainObjective(
+            options,
+            traits,
+            lambda seen: seen.values[:, 1],
+            table.expected,
+            problem.dense_latency_ms,
+        ),
+    )
+
+    def first(now: Situation) -> FirstCandidates:
+        expected = table.expected(now)
+        dense_ms = float(expected.sums(options.first[None])[0])
+        slowest = dense_ms * reference[1] / problem.dense_latency_ms
+        return FirstCandidates(
+            options, damage, expected.table, expected.neighbours, float(reference[0]), slowest
+        )
+
+    return Proposer(
+        options,
+        objectives,
+        lambda name: PlainObjective(options, traits, lambda seen: seen.over[name]),
+        lambda now: reference,
+        first,
+        int(np.clip(round(SPREAD_SHARE * problem.budget), SPREAD_LEAST, SPREAD_MOST)),
+    )
+
+
+def _reference(problem: Problem) -> FloatArray:
+    """Worst accuracy and latency that still count; limits of the search move it."""
+    limits = problem.limits
+    worst = problem.reference_accuracy
+    if worst is None:
+        worst = problem.dense_accuracy - WORST_LOSS
+    if limits.accuracy is not None:
+        worst = max(worst, limits.accuracy) if problem.reference_accuracy else limits.accuracy
+    slowest = problem.dense_latency_ms
+    if limits.latency_ms is not None:
+        slowest = min(slowest, limits.latency_ms)
+    return np.array([-worst, slowest])
