@@ -126,7 +126,8 @@ def what_fields(base: Config) -> dict[str, Any]:
         list(SAMPLERS),
         base["sampler"],
         lambda n: SAMPLERS[n],
-        "How the next candidate is chosen.",
+        "How the next candidate is chosen. npas is the searcher of the NPAS paper; it aims at the "
+        "latency limit below, or at several in turns where there is none.",
     )
     return {"model": model, "data": chosen, "device": device, "sampler": sampler}
 

@@ -10,6 +10,7 @@ Config = dict[str, Any]
 
 SAMPLERS = {
     "punchcard": "punchcard – the default",
+    "npas": "npas – Q-learning with a Bayesian predictor, as published",
     "tpe": "tpe – tree-structured Parzen estimator",
     "nsga2": "nsga2 – evolution",
     "gp": "gp – Gaussian process",

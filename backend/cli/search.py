@@ -40,13 +40,17 @@ def register(app: typer.Typer) -> None:
         workers: Annotated[
             int | None, typer.Option(min=1, help="With --change: candidates in training at once.")
         ] = None,
+        sampler: Annotated[
+            str | None,
+            typer.Option(metavar="NAME", help="Instead of the file's sampler, for example npas."),
+        ] = None,
         json: Annotated[
             str | None, typer.Option(metavar="FILE", help="Write the front as JSON; - is stdout.")
         ] = None,
     ) -> None:
         """Search the front of accuracy against measured latency."""
         from backend.cli.search_report import follow, print_front, search_json, write_json
-        from backend.config.search_file import load_config
+        from backend.config.search_file import load_config, parse_config
         from backend.services.searches import get_search, resume_search, start_search
 
         changes = {"trials": trials, "minutes": minutes, "epochs": epochs, "workers": workers}
@@ -59,12 +63,18 @@ def register(app: typer.Typer) -> None:
         if (config is None) == (resume is None):
             msg = "give either CONFIG.yaml or --resume ID"
             raise typer.BadParameter(msg)
+        if resume is not None and sampler is not None:
+            msg = "a resumed search keeps its sampler: leave out --sampler, or start a new search"
+            raise typer.BadParameter(msg)
         if resume is not None:
             known = get_search(resume)
             search_id = known.id if known.state == "done" else resume_search(known.id)
         else:
             assert config is not None
-            search_id = start_search(load_config(config).model_dump(mode="json"))
+            wanted = load_config(config).model_dump(mode="json")
+            if sampler is not None:
+                wanted = parse_config({**wanted, "sampler": sampler}).model_dump(mode="json")
+            search_id = start_search(wanted)
         view = follow(search_id)
         if json != "-":
             print_front(view)

@@ -15,6 +15,7 @@ from backend.data.registry import open_data
 from backend.latency.new_learner import new_learner
 from backend.models.zoo import MODELS, load_model
 from backend.search.front import Limits
+from backend.search.layer_edges import layer_edges
 from backend.search.problem import Problem
 from backend.search.space import Space, build_space
 from backend.search.tables import cost_table, damage_table
@@ -73,6 +74,7 @@ def prepare(config: SearchConfig, database: Database, store: ArtifactStore) -> P
         cost=cost_table(graph, space),
         limits=Limits(**config.constraints.model_dump()),
         latency=new_learner(graph, space.labels).model(),
+        edges=layer_edges(graph, space.layers),
     )
     digests = {
         "model": graph.digest,

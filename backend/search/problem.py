@@ -30,6 +30,7 @@ class Problem:
         dense_cross_entropy: of the baseline on the validation images; None: not known.
         reference_accuracy: accuracy below which a candidate counts for nothing; None: the
             sampler's own guess.
+        edges: pairs of searched layers of which one feeds the other; empty where nobody said.
     """
 
     space: Space
@@ -43,3 +44,4 @@ class Problem:
     latency: LatencyModel | None = None
     dense_cross_entropy: float | None = None
     reference_accuracy: float | None = None
+    edges: tuple[tuple[str, str], ...] = ()

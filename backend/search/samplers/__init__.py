@@ -14,14 +14,13 @@ if TYPE_CHECKING:  # Optuna takes a second to import and the page needs only the
 
 SAMPLERS: dict[str, str] = {
     "punchcard": "backend.search.samplers.punchcard",
+    "npas": "backend.search.samplers.npas",
     "tpe": "backend.search.samplers.tpe",
     "nsga2": "backend.search.samplers.nsga2",
     "gp": "backend.search.samplers.gp",
     "random": "backend.search.samplers.random",
 }
 """Name to module; each module has `create(seed, problem) -> BaseSampler`."""
-
-_PLANNED = {"npas": "the sampler 'npas' (Q-learning and Bayesian optimisation) is not built yet"}
 
 
 class SamplerError(PunchcardError, ValueError):
@@ -35,8 +34,7 @@ def check_sampler(name: str) -> None:
         SamplerError: names the samplers there are.
     """
     if name not in SAMPLERS:
-        reason = _PLANNED.get(name, f"there is no sampler {name!r}")
-        msg = f"{reason}; choose among {', '.join(SAMPLERS)}"
+        msg = f"there is no sampler {name!r}; choose among {', '.join(SAMPLERS)}"
         raise SamplerError(msg)
 
 

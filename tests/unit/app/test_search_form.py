@@ -4,6 +4,7 @@ import pytest
 
 from app.viewmodels.search_form import (
     PRESETS,
+    SAMPLERS,
     from_yaml,
     merged,
     preset_words,
@@ -11,7 +12,12 @@ from app.viewmodels.search_form import (
     to_yaml,
     with_preset,
 )
+from backend.search import samplers
 from backend.services import searches
+
+
+def test_every_sampler_can_be_chosen() -> None:
+    assert list(SAMPLERS) == list(samplers.SAMPLERS)
 
 
 def test_default_configuration_survives_the_yaml_view() -> None:

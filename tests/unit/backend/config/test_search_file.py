@@ -50,7 +50,6 @@ def test_default_config_survives_its_own_json() -> None:
         ({"budget": {}}, "give trials, minutes or epochs"),
         ({"budget": {"trials": 0}}, "budget.trials"),
         ({"budget": {"minutes": float("nan")}}, "budget.minutes"),
-        ({"sampler": "npas"}, "not built yet; choose among punchcard"),
         ({"sampler": "magic"}, "there is no sampler 'magic'"),
         ({"space": {"schemes": ["magic"]}}, "there is no scheme 'magic'"),
         ({"space": {"schemes": []}}, "at least one scheme"),
