@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from backend.bench.errors import BenchError
 from backend.training.machine import has_gpu
 
-FULL, SHORT = "full", "short"
+FULL, SHORT, TRAINED = "full", "short", "trained"
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class NetPlan:
     """One net of a profile.
 
     Attributes:
-        rows: FULL for all rows, SHORT for dense, 2.25x and 8.1x.
+        rows: FULL for all rows, SHORT for dense, 2.25x and 8.1x; TRAINED for the last two by
+            training alone, where the layers are too wide to repair filter by filter.
         start_epochs: of the dense start that all rows share, where none is shipped.
         least: accuracy of the dense start below which the table is "under-trained"; None: none.
     """
@@ -38,6 +39,8 @@ class Profile:
         images: training images of one such epoch, drawn by the seed.
         rate: peak learning rate of it.
         repair_images: unlabelled images that repair sees.
+        batch: of the extra training.
+        start_batch: of the dense start; its learning rate grows with it.
     """
 
     name: str
@@ -47,6 +50,8 @@ class Profile:
     images: int
     rate: float
     repair_images: int = 512
+    batch: int = 64
+    start_batch: int = 128
 
 
 def profile_of(name: str | None) -> Profile:
@@ -89,6 +94,20 @@ PROFILES = {
             epochs=40,
             images=50_000,
             rate=0.05,
+        ),
+        Profile(
+            "cuda-short",  # ten minutes of one large GPU, several processes at once
+            {
+                "resnet20": NetPlan(FULL, 60, 0.905),
+                "vgg_small": NetPlan(SHORT, 60, None),
+                "vgg16_cifar": NetPlan(TRAINED, 60, 0.93),
+            },
+            seeds=(0, 1, 2),
+            epochs=5,
+            images=48_000,
+            rate=0.1,
+            batch=256,
+            start_batch=512,
         ),
         Profile(
             "tiny",  # for tests: nothing it prints means anything

@@ -42,7 +42,7 @@ def extra_training(profile: Profile, row: PruningRow, seed: int) -> dict[str, An
     """The training that follows pruning: what it sets of a recipe. The dense start teaches."""
     return {
         "epochs": profile.epochs,
-        "batch": 64,
+        "batch": profile.batch,
         "learning_rate": row.rate or profile.rate,
         "warm_up": 0.1,
         "weight_decay": 1e-4,

@@ -50,7 +50,14 @@ def start_digest(place: Workplace, net: str) -> str:
 
 def start_recipe(place: Workplace, net: str) -> Recipe:
     """The recipe of `backend.training.train_base`, as long as the profile says."""
-    return replace(FROM_SCRATCH, epochs=place.profile.nets[net].start_epochs, shift=4)
+    profile = place.profile
+    return replace(
+        FROM_SCRATCH,
+        epochs=profile.nets[net].start_epochs,
+        batch=profile.start_batch,
+        learning_rate=FROM_SCRATCH.learning_rate * profile.start_batch / FROM_SCRATCH.batch,
+        shift=4,
+    )
 
 
 def train_start(place: Workplace, net: str) -> Start:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from backend.bench.accuracy.cell import Cell
 from backend.bench.accuracy.plan import pruned_kernel
-from backend.bench.accuracy.profile import FULL
+from backend.bench.accuracy.profile import FULL, TRAINED
 from backend.bench.accuracy.pruning_cells import pruning_cells, run_pruning_cell
 from backend.bench.accuracy.pruning_notes import claim_notes, start_notes
 from backend.bench.accuracy.pruning_row import DENSE, DENSE_START, PruningRow
@@ -31,6 +31,12 @@ SHORT_ROWS = (
     PruningRow(PATTERN, LayerChoice("pattern", 2.25, group=1)),
     PruningRow(CONNECTIVITY, LayerChoice("pattern", 8.1, group=1)),
     PruningRow(CONNECTIVITY_8, LayerChoice("pattern", 8.1, group=8)),
+)
+# Without repair: on layers of 512 filters a solution for each filter takes hours.
+TRAINED_ROWS = (
+    PruningRow(f"{PATTERN}, magnitude", LayerChoice("pattern", 2.25, group=1), "magnitude"),
+    PruningRow(f"{CONNECTIVITY}, magnitude", LayerChoice("pattern", 8.1, group=1), "magnitude"),
+    PruningRow(f"{CONNECTIVITY}, ADMM", LayerChoice("pattern", 8.1, group=1), "admm"),
 )
 FULL_ROWS = (
     *SHORT_ROWS,
@@ -60,8 +66,8 @@ def _rows(place: Workplace, net: str) -> Sequence[PruningRow]:
     start = known_start(place, net)
     if start is not None and pruned_kernel(start.graph) != (3, 3):
         return (*DENSE_ROWS, *POINTWISE_ROWS)
-    full = place.profile.nets[net].rows == FULL
-    return (*DENSE_ROWS, *(FULL_ROWS if full else SHORT_ROWS))
+    rows = {FULL: FULL_ROWS, TRAINED: TRAINED_ROWS}.get(place.profile.nets[net].rows, SHORT_ROWS)
+    return (*DENSE_ROWS, *rows)
 
 
 def _cells(place: Workplace) -> list[Cell]:
