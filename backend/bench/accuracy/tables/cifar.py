@@ -74,7 +74,9 @@ def _cells(place: Workplace) -> list[Cell]:
     cells = []
     for net in place.profile.nets:
         rows = _rows(place, net)
-        timed = [row.title for row in rows if row.title != DENSE_START]
+        # nets that only training prunes are too large to keep for it; `pattern-sets` times them
+        is_kept = place.profile.nets[net].rows != TRAINED
+        timed = [row.title for row in rows if is_kept and row.title != DENSE_START]
         cells += pruning_cells(place, net, rows, timed=timed)
     return cells
 
