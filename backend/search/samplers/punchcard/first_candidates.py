@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.search.samplers.punchcard.latency_front import latency_front
-from backend.search.samplers.punchcard.neighbours import Neighbours
 from backend.search.samplers.punchcard.options import FloatArray, IntArray, Options
+from backend.search.samplers.punchcard.plain_objective import Expected
 from backend.search.samplers.punchcard.situation import Situation
 
 EXPONENTS = (2.0, 1.0, 3.0)
@@ -24,15 +24,14 @@ class FirstCandidates:
 
     Attributes:
         damage: (columns,) the table as it came.
-        latency: (columns,) milliseconds.
+        expected: milliseconds.
         worst: objective at and above which the first objective is of no use.
         slowest_ms: latency at and above which nobody wants a candidate.
     """
 
     options: Options
     damage: FloatArray
-    latency: FloatArray
-    neighbours: Neighbours | None
+    expected: Expected
     worst: float
     slowest_ms: float
 
@@ -43,8 +42,8 @@ class FirstCandidates:
         rows = latency_front(
             self.options,
             np.maximum(self.damage, 0.0) ** exponent,
-            self.latency,
-            self.neighbours,
+            self.expected.table,
+            self.expected.neighbours,
         )
         rows = now.new_ones(rows)
         useless = now.rows[now.values[:, 0] >= self.worst]
@@ -61,7 +60,4 @@ class FirstCandidates:
         return np.asarray(rows[gap.argmax()])
 
     def _ms(self, rows: IntArray) -> FloatArray:
-        ms: FloatArray = self.latency[rows].sum(axis=1)
-        if self.neighbours is not None:
-            ms = ms + self.neighbours.sums(rows)
-        return np.maximum(ms, 1e-9)
+        return np.maximum(self.expected.sums(rows), 1e-9)

@@ -23,7 +23,7 @@ class _Line:
     values: FloatArray | None
     cross_entropy: float
     over: Mapping[str, float]
-    layer_ms: FloatArray
+    layer_ms: Mapping[str, float]
 
 
 class History:
@@ -75,7 +75,7 @@ class History:
             values=np.array([line.values for line in lines]).reshape(-1, self._signs.size),
             cross_entropy=np.array([line.cross_entropy for line in lines]),
             over={n: np.array([line.over.get(n, 0.0) for line in lines]) for n in names},
-            layer_ms=np.array([line.layer_ms for line in lines]).reshape(-1, width),
+            layer_ms=np.array([line.layer_ms for line in lines], dtype=np.object_),
             pending=np.array(pending, dtype=np.int64).reshape(-1, width),
             tried=frozenset(tried),
         )
@@ -89,7 +89,9 @@ class History:
         if trial.state == TrialState.COMPLETE and len(trial.values) == self._signs.size:
             found = np.asarray(trial.values, dtype=np.float64) * self._signs
             values = found if np.isfinite(found).all() else None
-        return _Line(row, values, _cross_entropy(attrs), trial.constraints, self._layer_ms(attrs))
+        return _Line(
+            row, values, _cross_entropy(attrs), trial.constraints, attrs.get("layer_ms") or {}
+        )
 
     def _row(self, trial: FrozenTrial) -> IntArray | None:
         labels = {}
@@ -99,19 +101,6 @@ class History:
                 return None
             labels[name] = label
         return self._options.row(labels)
-
-    def _layer_ms(self, attrs: Mapping[str, object]) -> FloatArray:
-        """Measured time of each layer, its parts together; NaN where it was not measured."""
-        times = np.full(len(self._options.layers), np.nan)
-        measured = attrs.get("layer_ms")
-        if not isinstance(measured, Mapping):
-            return times
-        place = {name: i for i, name in enumerate(self._options.layers)}
-        for name, ms in measured.items():
-            owner = name if name in place else name.rpartition(".")[0]
-            if owner in place:
-                times[place[owner]] = np.nan_to_num(times[place[owner]]) + float(ms)
-        return times
 
 
 def _cross_entropy(attrs: Mapping[str, object]) -> float:

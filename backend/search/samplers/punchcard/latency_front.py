@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from backend.search.samplers.punchcard.neighbours import Neighbours, no_neighbours
-from backend.search.samplers.punchcard.options import BoolArray, FloatArray, IntArray, Options
+from backend.search.samplers.punchcard.neighbours import Neighbours
+from backend.search.samplers.punchcard.options import FloatArray, IntArray, Options
 
 BUCKETS = 512
 
@@ -16,146 +18,159 @@ def latency_front(
     latency: FloatArray,
     neighbours: Neighbours | None = None,
     *,
-    buckets: int = BUCKETS,
+    step: float | None = None,
 ) -> IntArray:
     """Candidates of least damage for every latency (papers.md 7.3 step 3, SPDY's programme).
 
-    A Viterbi pass over the layers: the state is (kind of the last option, latency so far in
-    buckets), its value the least damage that gets there. Each time is rounded to the nearest
-    bucket, so where all times are multiples of a bucket the front is exact; else a point loses no
-    more than the best candidate that is faster by half a bucket for each time that was rounded.
-    Sums are taken anew from the tables at the end: what is returned is never misjudged.
+    A Viterbi pass over the layers: the state is (option of the last layer, latency so far in
+    buckets), its value the least damage that gets there. Options with the same terms towards the
+    next layer share a state, so without pairwise terms there is one. An option is left out where
+    another one of its layer is at least as good in both tables whatever the neighbours are.
+
+    Each time is rounded to the nearest bucket, so where all times are multiples of a bucket the
+    front is exact; else a point loses no more than the best candidate that is faster by half a
+    bucket for each time that was rounded. Sums are taken anew from the tables at the end: what is
+    returned is never misjudged.
 
     Args:
         options: layers and their options.
         damage: (columns,) to be minimised as a sum; may be negative.
         latency: (columns,) milliseconds of each option.
         neighbours: pairwise terms in milliseconds.
-        buckets: how finely the range between the fastest and the slowest candidate is cut.
+        step: milliseconds of a bucket; None cuts the range of all candidates into `BUCKETS`.
 
     Returns:
         (points, layers) columns, fastest first; each loses less than the one before it.
     """
-    found = neighbours or no_neighbours(options)
-    programme = _Programme(options, damage, latency, found, buckets)
-    rows = programme.solve()
-    return _not_dominated(
-        rows, latency[rows].sum(axis=1) + found.sums(rows), damage[rows].sum(axis=1)
-    )
+    stages = _stages(options, damage, latency, neighbours, step)
+    rows = _walk_back(stages, _passes(stages))
+    ms = latency[rows].sum(axis=1)
+    if neighbours is not None:
+        ms = ms + neighbours.sums(rows)
+    return _not_dominated(rows, ms, damage[rows].sum(axis=1))
 
 
-class _Programme:
-    def __init__(
-        self,
-        options: Options,
-        damage: FloatArray,
-        latency: FloatArray,
-        neighbours: Neighbours,
-        buckets: int,
-    ) -> None:
-        self._options = options
-        self._damage = damage
-        self._latency = latency
-        self._neighbours = neighbours
-        self._kinds = int(neighbours.kind_of.max(initial=0)) + 1
-        starts = options.starts
-        spans = [latency[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
-        terms = neighbours.terms
-        width = sum(float(np.ptp(span)) for span in spans)
-        width += sum(float(np.ptp(pair)) for pair in terms)
-        self._step = width / max(buckets - 1, 1) or 1.0
-        self._extra = [np.round((p - p.min()) / self._step).astype(np.int64) for p in terms]
-        self._steps = [np.round((s - s.min()) / self._step).astype(np.int64) for s in spans]
-        self._buckets = 1 + sum(int(s.max()) for s in self._steps)
-        self._buckets += sum(int(e.max()) for e in self._extra)
+@dataclass(frozen=True)
+class _Stage:
+    """One layer of the programme.
 
-    def solve(self) -> IntArray:
-        """One candidate for every reachable bucket."""
-        layers = len(self._options.layers)
-        value = np.full((self._kinds, self._buckets), np.inf)
-        choices: list[IntArray] = []
-        previous: list[IntArray] = []
-        for layer in range(layers):
-            if layer == 0:
-                arriving = np.full((self._kinds, self._buckets), np.inf)
-                arriving[:, 0] = 0.0
-                came_from = np.zeros((self._kinds, self._buckets), dtype=np.int64)
-            else:
-                arriving, came_from = self._arrive(layer, value)
-            value, chosen = self._choose(layer, arriving)
-            choices.append(chosen)
-            previous.append(came_from)
-        return self._walk_back(value, choices, previous)
+    Attributes:
+        columns: (kept,) the options that are worth a look.
+        damage: (kept,) of each.
+        steps: (kept,) own time in buckets.
+        state: (kept,) state towards the next layer.
+        between: (states before, kept) terms with the layer before in buckets.
+        buckets: how many buckets there are up to here.
+    """
 
-    def _arrive(self, layer: int, value: FloatArray) -> tuple[FloatArray, IntArray]:
-        """Least damage before a layer, by the kind it is going to take, and the kind before."""
-        extra = self._extra[layer - 1]
-        if self._kinds == 1:
-            return _shifted(value, int(extra[0, 0])), np.zeros(value.shape, dtype=np.int64)
-        best = np.full(value.shape, np.inf)
-        came_from = np.zeros(value.shape, dtype=np.int64)
-        befores, afters = extra.shape
-        for before in range(befores):
-            moved = np.stack([_shifted(value[before], int(e)) for e in extra[before]])
-            better = moved < best[:afters]
-            best[:afters][better] = moved[better]
-            came_from[:afters][better] = before
-        return best, came_from
-
-    def _choose(self, layer: int, arriving: FloatArray) -> tuple[FloatArray, IntArray]:
-        """Least damage after a layer, by the kind it took, and the option it took."""
-        start = int(self._options.starts[layer])
-        count = int(self._options.sizes[layer])
-        kinds = self._neighbours.kind_of[start : start + count]
-        value = np.full(arriving.shape, np.inf)
-        chosen = np.zeros(arriving.shape, dtype=np.int64)
-        for kind in np.unique(kinds):
-            members = np.flatnonzero(kinds == kind)
-            members = members[self._useful(start, members)]
-            source = np.arange(self._buckets) - self._steps[layer][members][:, None]
-            reached = arriving[kind][np.maximum(source, 0)]
-            reached[source < 0] = np.inf
-            reached += self._damage[start + members][:, None]
-            best = reached.argmin(axis=0)
-            value[kind] = np.take_along_axis(reached, best[None], axis=0)[0]
-            chosen[kind] = start + members[best]
-        return value, chosen
-
-    def _useful(self, start: int, members: IntArray) -> BoolArray:
-        """Options of one kind that none of the same kind beats in both tables."""
-        ms, lost = self._latency[start + members], self._damage[start + members]
-        order = np.lexsort((lost, ms))
-        before = np.minimum.accumulate(np.concatenate([[np.inf], lost[order][:-1]]))
-        keep = np.zeros(members.size, dtype=bool)
-        keep[order[lost[order] < before]] = True
-        return keep
-
-    def _walk_back(
-        self, value: FloatArray, choices: list[IntArray], previous: list[IntArray]
-    ) -> IntArray:
-        kind = value.argmin(axis=0)
-        bucket = np.flatnonzero(np.isfinite(value.min(axis=0)))
-        kind = kind[bucket]
-        rows = np.zeros((bucket.size, len(choices)), dtype=np.int64)
-        for layer in range(len(choices) - 1, -1, -1):
-            rows[:, layer] = choices[layer][kind, bucket]
-            start = int(self._options.starts[layer])
-            bucket = bucket - self._steps[layer][rows[:, layer] - start]
-            if layer:
-                before = previous[layer][kind, bucket]
-                bucket = bucket - self._extra[layer - 1][before, kind]
-                kind = before
-        return rows
+    columns: IntArray
+    damage: FloatArray
+    steps: IntArray
+    state: IntArray
+    between: IntArray
+    buckets: int
 
 
-def _shifted(values: FloatArray, steps: int) -> FloatArray:
-    """Values moved up the last axis; what comes in is unreachable."""
-    if steps == 0:
-        return values
-    moved = np.full(values.shape, np.inf)
-    if steps < values.shape[-1]:
-        moved[..., steps:] = values[..., :-steps]
-    return moved
+@dataclass(frozen=True)
+class _Pass:
+    """What a stage leaves: least damage by (state, bucket), the kept option, the state before."""
+
+    value: FloatArray
+    chosen: IntArray
+    before: IntArray
+
+
+def _stages(
+    options: Options,
+    damage: FloatArray,
+    latency: FloatArray,
+    neighbours: Neighbours | None,
+    step: float | None,
+) -> list[_Stage]:
+    kept = []
+    for layer, (a, b) in enumerate(zip(options.starts[:-1], options.starts[1:], strict=True)):
+        worst = 0.0 if neighbours is None else neighbours.worst_exchange[layer]
+        kept.append(_useful(damage[a:b], latency[a:b], worst))
+    times = [latency[s + k] for s, k in zip(options.starts, kept, strict=False)]
+    terms = [np.zeros((1, kept[0].size))]
+    states = []
+    for layer in range(len(kept)):
+        if neighbours is None or layer == len(kept) - 1:
+            states.append(np.zeros(kept[layer].size, dtype=np.int64))
+            term = np.zeros((1, kept[layer + 1].size)) if layer < len(kept) - 1 else None
+        else:
+            pairs = neighbours.terms[layer][np.ix_(kept[layer], kept[layer + 1])]
+            term, state = np.unique(pairs, axis=0, return_inverse=True)
+            states.append(state.ravel().astype(np.int64))
+        if term is not None:
+            terms.append(term)
+    width = sum(float(np.ptp(part)) for part in (*times, *terms))
+    if step is None:
+        step = width / (BUCKETS - 1) or 1.0
+    stages = []
+    total = 1
+    for layer, (mine, time, term) in enumerate(zip(kept, times, terms, strict=True)):
+        steps = np.round((time - time.min()) / step).astype(np.int64)
+        between = np.round((term - term.min()) / step).astype(np.int64)
+        total += int(steps.max() + between.max())
+        columns = options.starts[layer] + mine
+        stages.append(_Stage(columns, damage[columns], steps, states[layer], between, total))
+    return stages
+
+
+def _useful(damage: FloatArray, latency: FloatArray, worst: FloatArray | float) -> IntArray:
+    """Options that no other one replaces at no loss whatever their neighbours are."""
+    better = latency[:, None] - latency[None, :] + worst
+    lost = damage[:, None] - damage[None, :]
+    replaces = (better <= 0) & (lost <= 0)
+    # Of two that replace each other the first one stays.
+    both = replaces & replaces.T
+    replaces &= ~both | (np.arange(damage.size)[:, None] < np.arange(damage.size)[None, :])
+    np.fill_diagonal(replaces, False)
+    return np.flatnonzero(~replaces.any(axis=0))
+
+
+def _passes(stages: list[_Stage]) -> list[_Pass]:
+    value = np.zeros((1, 1))
+    found = []
+    for stage in stages:
+        arrived = np.full((stage.columns.size, stage.buckets), np.inf)
+        before = np.zeros(arrived.shape, dtype=np.int64)
+        reach = value.shape[1]
+        for state in range(value.shape[0]):
+            shift = stage.between[state] + stage.steps
+            source = np.arange(stage.buckets) - shift[:, None]
+            outside = (source < 0) | (source >= reach)
+            moved = value[state][np.where(outside, 0, source)]
+            moved[outside] = np.inf
+            closer = moved < arrived
+            arrived = np.where(closer, moved, arrived)
+            before[closer] = state
+        arrived += stage.damage[:, None]
+        states = int(stage.state.max()) + 1
+        value = np.full((states, stage.buckets), np.inf)
+        chosen = np.zeros(value.shape, dtype=np.int64)
+        for state in range(states):
+            members = np.flatnonzero(stage.state == state)
+            best = members[arrived[members].argmin(axis=0)]
+            chosen[state] = best
+            value[state] = arrived[best, np.arange(stage.buckets)]
+        found.append(_Pass(value, chosen, before))
+    return found
+
+
+def _walk_back(stages: list[_Stage], passes: list[_Pass]) -> IntArray:
+    last = passes[-1].value[0]
+    bucket = np.flatnonzero(np.isfinite(last))
+    state = np.zeros(bucket.size, dtype=np.int64)
+    rows = np.zeros((bucket.size, len(stages)), dtype=np.int64)
+    for layer in range(len(stages) - 1, -1, -1):
+        stage, one = stages[layer], passes[layer]
+        place = one.chosen[state, bucket]
+        rows[:, layer] = stage.columns[place]
+        state = one.before[place, bucket]
+        bucket = bucket - stage.steps[place] - stage.between[state, place]
+    return rows
 
 
 def _not_dominated(rows: IntArray, latency: FloatArray, damage: FloatArray) -> IntArray:

@@ -23,14 +23,16 @@ class Expected:
     Attributes:
         table: (columns,) of each option.
         neighbours: pairwise terms; None without.
+        constant: what no option changes.
     """
 
     table: FloatArray
     neighbours: Neighbours | None = None
+    constant: float = 0.0
 
     def sums(self, rows: IntArray) -> FloatArray:
         """Of candidates (n, layers)."""
-        total: FloatArray = self.table[rows].sum(axis=1)
+        total: FloatArray = self.constant + self.table[rows].sum(axis=1)
         return total if self.neighbours is None else total + self.neighbours.sums(rows)
 
 
@@ -86,7 +88,7 @@ class PlainObjective:
         return Belief(
             expected.table + form.scale * model.mean(),
             expected.table + form.scale * effects,
-            shift + form.scale * constant,
+            expected.constant + shift + form.scale * constant,
             neighbours=expected.neighbours,
         )
 

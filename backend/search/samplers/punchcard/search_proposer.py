@@ -42,9 +42,7 @@ def search_proposer(options: Options, problem: Problem) -> Proposer:
         expected = table.expected(now)
         dense_ms = float(expected.sums(options.first[None])[0])
         slowest = dense_ms * reference[1] / problem.dense_latency_ms
-        return FirstCandidates(
-            options, damage, expected.table, expected.neighbours, float(reference[0]), slowest
-        )
+        return FirstCandidates(options, damage, expected, float(reference[0]), slowest)
 
     return Proposer(
         options,

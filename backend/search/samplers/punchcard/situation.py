@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from backend.search.samplers.punchcard.options import BoolArray, FloatArray, IntArray, Options
 
@@ -21,7 +22,7 @@ class Situation:
         values: (finished, objectives) their results, all to be minimised.
         cross_entropy: (finished,) validation cross-entropies, NaN where a trial has none.
         over: by constraint, (finished,) how far each is over it; 0 or less is within.
-        layer_ms: (finished, layers) measured milliseconds, NaN where there are none.
+        layer_ms: (finished,) for each a mapping of steps to measured milliseconds.
         pending: (running, layers) candidates whose results are to come.
         tried: bytes of the rows of all candidates ever tried, failed ones too.
     """
@@ -31,7 +32,7 @@ class Situation:
     values: FloatArray
     cross_entropy: FloatArray
     over: Mapping[str, FloatArray]
-    layer_ms: FloatArray
+    layer_ms: npt.NDArray[np.object_]
     pending: IntArray
     tried: frozenset[bytes]
 
