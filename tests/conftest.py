@@ -11,6 +11,11 @@ import pytest
 
 # Two threads on a loaded machine are slower than one, and sums must come out the same every time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Ray's clusters of the tests stay on the loopback interface; nothing is reported to anyone.
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+os.environ["RAY_AUTH_MODE"] = "disabled"
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - evaluators lower their own priority
 # No test asserts a time: none needs to take a core from everybody else.
 os.environ["PUNCHCARD_REAL_TIME"] = "0"
 
@@ -20,7 +25,8 @@ def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     """A fresh `$PUNCHCARD_HOME`, so that no test sees the user's data or another test's."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("PUNCHCARD_HOME", str(home))
-    monkeypatch.delenv("PUNCHCARD_DATABASE", raising=False)
+    for name in ("DATABASE", "ARTIFACTS"):
+        monkeypatch.delenv(f"PUNCHCARD_{name}", raising=False)
     return home
 
 

@@ -1,7 +1,7 @@
 """Search: set one up, start it, and watch its front grow."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -172,7 +172,7 @@ CALLS = {
 
 def buttons(view: SearchView) -> None:
     """Draw pause, resume and cancel."""
-    calls = {
+    calls: dict[str, Callable[[str], object]] = {
         "pause": searches.pause_search,
         "resume": searches.resume_search,
         "cancel": searches.cancel_search,

@@ -44,6 +44,14 @@ def register(app: typer.Typer) -> None:
             str | None,
             typer.Option(metavar="NAME", help="Instead of the file's sampler, for example npas."),
         ] = None,
+        executor: Annotated[
+            str | None,
+            typer.Option(help="Where candidates are evaluated: local or ray; not the CONFIG's."),
+        ] = None,
+        address: Annotated[
+            str | None,
+            typer.Option(metavar="HOST:PORT", help="Head of the Ray cluster, with --executor ray."),
+        ] = None,
         json: Annotated[
             str | None, typer.Option(metavar="FILE", help="Write the front as JSON; - is stdout.")
         ] = None,
@@ -66,15 +74,16 @@ def register(app: typer.Typer) -> None:
         if resume is not None and sampler is not None:
             msg = "a resumed search keeps its sampler: leave out --sampler, or start a new search"
             raise typer.BadParameter(msg)
+        place = _place(executor, address)
         if resume is not None:
             known = get_search(resume)
-            search_id = known.id if known.state == "done" else resume_search(known.id)
+            search_id = known.id if known.state == "done" else resume_search(known.id, place)
         else:
             assert config is not None
             wanted = load_config(config).model_dump(mode="json")
             if sampler is not None:
                 wanted = parse_config({**wanted, "sampler": sampler}).model_dump(mode="json")
-            search_id = start_search(wanted)
+            search_id = start_search({**wanted, "executor": {**wanted["executor"], **place}})
         view = follow(search_id)
         if json != "-":
             print_front(view)
@@ -88,3 +97,11 @@ def _change(search_id: str, changes: dict[str, Any]) -> None:
     view = get_search(change_search(search_id, **changes))
     limits = ", ".join(f"{value:g} {name}" for name, value in view.budget.items())
     typer.echo(f"search {view.id} ({view.state}): {limits}; {view.workers} at once")
+
+
+def _place(executor: str | None, address: str | None) -> dict[str, str]:
+    """What the options change in the configuration's section `executor`."""
+    if address is not None and executor is None:
+        executor = "ray"
+    named = {"kind": executor, "address": address}
+    return {key: value for key, value in named.items() if value is not None}

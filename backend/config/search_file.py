@@ -9,6 +9,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from backend.config.executor_config import ExecutorConfig
 from backend.training.algorithms.admm_settings import AdmmSettings
 from backend.training.algorithms.settings import PruneSettings
 from backend.training.recipe import Distillation, Recipe
@@ -222,6 +223,7 @@ class SearchConfig(_Section):
     constraints: Constraints = Constraints()
     space: SpaceConfig = SpaceConfig()
     training: Training = Training()
+    executor: ExecutorConfig = ExecutorConfig()
     reuse: bool = True  # take results of earlier searches from the cache
 
     @model_validator(mode="after")

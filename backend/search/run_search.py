@@ -11,7 +11,7 @@ from backend.config.search_file import parse_config
 from backend.devices.compilation import toolchain_cache
 from backend.jobs.context import JobContext
 from backend.search.executor import Executor
-from backend.search.local_executor import LocalExecutor
+from backend.search.executors import ExecutorOrder, open_executor
 from backend.search.preparation import Prepared, prepare
 from backend.search.records import SearchRecords
 from backend.search.search_device import SearchDevice, open_device
@@ -22,13 +22,8 @@ from backend.storage.artifacts import open_artifacts
 from backend.storage.settings import Settings
 from codegen.ir.storage import save_graph
 
-ExecutorFactory = Callable[[Mapping[str, Any], TrainerGate, Path], Executor]
+ExecutorFactory = Callable[[ExecutorOrder], Executor]
 DeviceFactory = Callable[[str, Settings], AbstractContextManager[SearchDevice]]
-
-
-def local_executor(setup: Mapping[str, Any], gate: TrainerGate, log: Path) -> Executor:
-    """Two evaluator processes on this computer."""
-    return LocalExecutor(setup, gate=gate, log=log)
 
 
 def run_search_job(context: JobContext) -> Mapping[str, Any]:
@@ -40,7 +35,7 @@ def run_search(
     context: JobContext,
     search_id: str,
     *,
-    make_executor: ExecutorFactory = local_executor,
+    make_executor: ExecutorFactory = open_executor,
     find_device: DeviceFactory = open_device,
 ) -> Mapping[str, Any]:
     """Run or resume a search until its budget is spent, then score its front on test images.
@@ -62,7 +57,8 @@ def run_search(
     log = context.settings.logs / f"search-{search_id}.log"
     with find_device(config.device, context.settings) as device:
         setup = _setup(prepared, device, folder, context.settings)
-        executor = make_executor(setup, gate, log)
+        order = ExecutorOrder(config.executor, context.settings, setup, gate, log, config.workers)
+        executor = make_executor(order)
         try:
             run = Surroundings(context, records, prepared, device, executor, gate, folder)
             return SearchRun(run).run()
@@ -80,6 +76,7 @@ def _setup(
     return {
         "graph": str(base),
         "data": config.data,
+        "data_digest": prepared.data.digest,
         "training": config.training.model_dump(mode="json"),
         "seed": config.seed,
         "target": device.target,

@@ -149,15 +149,26 @@ def pause_search(search_id: str) -> None:
     _stop(search_id, Wanted.PAUSE)
 
 
-def resume_search(search_id: str) -> str:
+def resume_search(search_id: str, executor: Mapping[str, Any] | None = None) -> str:
     """Queue a stopped search again and return its id; it goes on at its last finished trial.
+
+    Args:
+        search_id: the search.
+        executor: keys to change in its section `executor`: a cluster has another address today.
 
     Raises:
         SearchError: there is no such search.
+        ConfigError: the section would not be valid.
         JobError: it is done, or still stopping.
     """
     database = open_database()
     row, job = _row(database, search_id)
+    if executor:
+        section = {**(row.config.get("executor") or {}), **executor}
+        config = search_file.parse_config({**row.config, "executor": section})
+        with database.write() as session:
+            stored = session.get_one(Search, row.id)
+            stored.config = config.model_dump(mode="json", exclude_none=True)
     resume(database, job.id)
     return row.id
 

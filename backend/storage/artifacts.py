@@ -34,6 +34,11 @@ class ArtifactStore:
         """The place for messages, without a password."""
         return str(self._folder) if self._remote is None else self._remote.label
 
+    @property
+    def url(self) -> str:
+        """What another machine has to be told to open the same store."""
+        return str(self._folder) if self._remote is None else self._remote.url
+
     def put(self, data: bytes) -> str:
         """Store bytes and return their SHA-256; storing them again changes nothing.
 
@@ -82,6 +87,15 @@ class ArtifactStore:
         if not path.exists():
             self.get(digest)
         return path
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether what lies on this machine are copies alone."""
+        return self._remote is not None
+
+    def drop(self, digest: str) -> None:
+        """Remove what lies on this machine: a copy, or, with no remote place, the artefact."""
+        self.path(digest).unlink(missing_ok=True)
 
     def _read(self, path: Path, digest: str) -> bytes:
         try:

@@ -29,6 +29,7 @@ class RemoteFolder:
     """
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self.label = _CREDENTIALS.sub("", url)
         found = _CREDENTIALS.search(url)
         self._secret = found[1] if found else ""

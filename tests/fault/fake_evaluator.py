@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from backend.jobs.process import die_with_parent
-from backend.search.evaluator_main import serve
+from backend.search.evaluator_main import Handler, serve
 from backend.sparsity.candidate import Candidate
 
 FOLDER = Path(os.environ["FAULT_FOLDER"])
@@ -62,6 +62,10 @@ def score(payload: Mapping[str, Any]) -> dict[str, Any]:
     return {"accuracy": 0.9, "loss": 0.3, "count": 100, "standard_error": 0.01}
 
 
+def make_handlers(_setup: Mapping[str, Any]) -> Mapping[str, Handler]:
+    return {"evaluate": evaluate, "score": score}
+
+
 if __name__ == "__main__":
     die_with_parent(int(sys.argv[1]))
-    serve(lambda _setup: {"evaluate": evaluate, "score": score})
+    serve(make_handlers)

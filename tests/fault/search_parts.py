@@ -12,10 +12,11 @@ import numpy as np
 
 from backend.jobs.context import JobContext
 from backend.search.executor import Executor
+from backend.search.executors import ExecutorOrder
+from backend.search.executors.ray_executor import RayExecutor
 from backend.search.local_executor import LocalExecutor
 from backend.search.run_search import run_search
 from backend.search.search_device import SearchDevice
-from backend.search.trainers import TrainerGate
 from backend.storage.settings import Settings
 from device_agents.agent import DeviceAgent, RunResult
 from device_agents.measurement import Measurement
@@ -32,8 +33,16 @@ def search(context: JobContext) -> Mapping[str, Any]:
     )
 
 
-def make_executor(setup: Mapping[str, Any], gate: TrainerGate, log: Path) -> Executor:
-    return LocalExecutor(setup, gate=gate, log=log, entry="tests.fault.fake_evaluator")
+def make_executor(order: ExecutorOrder) -> Executor:
+    if order.config.kind == "ray":
+        return RayExecutor(order, entry="tests.fault.fake_evaluator:make_handlers")
+    return LocalExecutor(
+        order.setup,
+        gate=order.gate,
+        log=order.log,
+        count=order.count,
+        entry="tests.fault.fake_evaluator",
+    )
 
 
 @contextmanager

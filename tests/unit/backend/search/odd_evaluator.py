@@ -24,6 +24,9 @@ def make_handlers(setup: Mapping[str, Any]) -> Mapping[str, Handler]:
         "break": lambda payload: {"never": 1 // len(payload)},
         "die": die,
         "child": child,
+        "extend": extend,
+        "slow": slow,
+        "where": lambda _payload: {"gpus": os.environ.get("CUDA_VISIBLE_DEVICES", "")},
     }
 
 
@@ -33,7 +36,7 @@ def refuse(_payload: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def die(payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    folder = Path(payload["folder"])
+    folder = Path(payload.get("place") or payload["folder"])
     folder.mkdir(exist_ok=True)
     deaths = len(list(folder.glob("death-*")))
     if deaths < payload["times"]:
@@ -47,6 +50,23 @@ def child(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     (Path(payload["folder"]) / f"child-{process.pid}").touch()
     time.sleep(600)
     return {}
+
+
+def extend(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Add a line to the folder's file, with the text of the setup's own file."""
+    folder = Path(payload["folder"])
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = (folder / "lines").read_text() if (folder / "lines").exists() else ""
+    (folder / "lines").write_text(lines + payload["line"] + "\n")
+    return {"folder": str(folder)}
+
+
+def slow(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    (Path(payload["place"]) / f"begun-{os.getpid()}").touch()
+    end = time.monotonic() + 120
+    while not (Path(payload["place"]) / "go").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    return {"pid": os.getpid()}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,49 @@
+"""A folder as one artefact: a tar whose bytes follow from the files alone."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tarfile
+from pathlib import Path
+
+from backend.storage.artifacts import telling_disk_errors
+from backend.storage.errors import StorageError
+
+
+def pack_folder(folder: Path) -> bytes:
+    """All files below a folder, without times and owners; the same files give the same bytes."""
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path in sorted(folder.rglob("*")):
+            if not path.is_file():
+                continue
+            entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
+            entry.size = path.stat().st_size
+            entry.mode = 0o700 if path.stat().st_mode & 0o100 else 0o600
+            with path.open("rb") as file:
+                archive.addfile(entry, file)
+    return target.getvalue()
+
+
+def unpack_folder(data: bytes, folder: Path) -> None:
+    """Put the files of an archive in a folder's place, whole or not at all.
+
+    Raises:
+        StorageError: it is no such archive, or names files outside of it.
+        DiskFullError: no space.
+    """
+    aside = folder.with_name(f".{folder.name}.unpacked")
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        with telling_disk_errors(folder.parent):
+            aside.mkdir(mode=0o700, parents=True)
+            with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
+                archive.extractall(aside, filter="data")
+            shutil.rmtree(folder, ignore_errors=True)
+            aside.replace(folder)
+    except tarfile.TarError as error:
+        msg = f"The archive of {folder.name} is damaged ({error}): make it again."
+        raise StorageError(msg) from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
