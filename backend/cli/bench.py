@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 # Each module has `register(bench)`; a benchmark is one file and one word here.
-BENCHMARKS = ("bench_kernels", "bench_nets", "bench_peers", "bench_accuracy", "bench_pattern_sets")
+BENCHMARKS = (
+    "bench_kernels",
+    "bench_nets",
+    "bench_peers",
+    "bench_accuracy",
+    "bench_pattern_sets",
+    "bench_table",
+)
 
 
 def register(app: typer.Typer) -> None:

@@ -24,6 +24,7 @@ JOB_KINDS: Mapping[str, str] = {
     "finalize": "backend.finalization.finalize_job:finalize",
     "replace_model": "backend.jobs.replace_model:replace_model",
     "enhance": "backend.jobs.enhance:enhance",
+    "build_latency_table": "backend.jobs.build_latency_table:build_latency_table",
 }
 
 

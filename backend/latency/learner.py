@@ -85,6 +85,11 @@ class LatencyLearner:
         self._scale = 1.0
         self._last: tuple[tuple[Whole, ...], LatencyModel] | None = None
 
+    @property
+    def programs(self) -> int:
+        """Whole programs that were learnt from."""
+        return len(self._wholes)
+
     def taught(self, samples: Iterable[LayerSample], wholes: Iterable[Whole]) -> LatencyLearner:
         """A learner that knows these as well."""
         learner = copy.copy(self)
@@ -136,7 +141,7 @@ class LatencyLearner:
             law.constant_ms * self._scale,
             error=self.error,
             source=self.source,
-            learnt=len(self._wholes),
+            learnt=self.programs,
             learner=self,
         )
 

@@ -35,13 +35,19 @@ class MeasuredRun:
     role: str = FIT
     predicted_ms: float | None = None
 
+    def __post_init__(self) -> None:
+        # As in the file: what a resumed build proposes must not depend on the last digits.
+        rounded = {name: round(ms, 7) for name, ms in self.layer_ms.items()}
+        object.__setattr__(self, "layer_ms", rounded)
+        object.__setattr__(self, "latency_ms", round(self.latency_ms, 7))
+
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
         found: dict[str, Any] = {
             "net": self.net,
             "labels": dict(self.labels),
-            "latency_ms": round(self.latency_ms, 7),
-            "layer_ms": {name: round(ms, 7) for name, ms in self.layer_ms.items()},
+            "latency_ms": self.latency_ms,
+            "layer_ms": dict(self.layer_ms),
             "is_unstable": self.is_unstable,
             "role": self.role,
         }

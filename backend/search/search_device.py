@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from backend.search.records import SearchError
 from backend.storage.settings import Settings
@@ -17,6 +18,7 @@ from device_agents.facts import DeviceFacts
 
 LOCAL = "local"
 _IDENTITY = ("arch", "bits", "libc", "cpu", "model", "cores", "features", "parts", "core_khz")
+_TOLD = ("arch", "cpu", "model", "cores", "libc")
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,14 @@ class SearchDevice:
     Attributes:
         target: full name of the compiler's target.
         identity: hash of the facts that decide a latency; results of another machine do not count.
+        facts: those of them that people know a machine by.
     """
 
     name: str
     agent: DeviceAgent
     target: str
     identity: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def peak(self, settings: Settings) -> dict[str, object] | None:
         """What one core of this computer reaches at most; None for other devices.
@@ -66,7 +70,9 @@ def open_device(name: str, settings: Settings) -> Iterator[SearchDevice]:
             )
             raise SearchError(msg)
         target = load_target("host") if name == LOCAL else target_for(facts.to_json())
-        yield SearchDevice(name, agent, target.full_name, identity_of(facts))
+        known = facts.to_json()
+        told = {key: known[key] for key in _TOLD}
+        yield SearchDevice(name, agent, target.full_name, identity_of(facts), told)
 
 
 def identity_of(facts: DeviceFacts) -> str:

@@ -134,13 +134,14 @@ def check_package(agent: DeviceAgent, package: Path, inputs: Array, expected: Ar
         if not np.isfinite(got).all():
             return Check(float("inf"), layer_ms)
         if is_first:
-            layer_ms = _layer_ms(package, result.report.get("layers_ms", []))
+            layer_ms = step_times(package, result.report.get("layers_ms", []))
         scale = float(np.abs(wanted).max()) or 1.0
         worst = max(worst, float(np.abs(got - wanted.ravel()).max()) / scale)
     return Check(worst, layer_ms)
 
 
-def _layer_ms(package: Path, times: Sequence[float]) -> dict[str, float]:
+def step_times(package: Path, times: Sequence[float]) -> dict[str, float]:
+    """Times of a profile by the user's layer name; steps of one name are added up."""
     layers = json.loads((package / MANIFEST).read_bytes())["layers"]
     found: dict[str, float] = {}
     for layer, ms in zip(layers, times, strict=False):

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from backend.bench.turns import MachineLock, pinned_and_raised
+from backend.bench.quiet_machine import QuietMachine
 from backend.devices.registry import LOCAL, open_agent
-from backend.search.trainers import TrainerGate
 from backend.storage.settings import Settings
 from backend.tuning.device_measure import DeviceMeasure, FloatArray
 from backend.tuning.errors import TuningError
@@ -75,7 +72,7 @@ def tune_graph(
         if facts.emulated:
             msg = f"device {device!r} is emulated: its milliseconds mean nothing"
             raise TuningError(msg)
-        quiet = _Quiet(settings, threads)
+        quiet = QuietMachine(settings, threads)
         layers = tuning_space(optimize(graph), target, is_exact=is_exact)
         values, expected = self_test or _self_test(graph)
         measure = DeviceMeasure(
@@ -129,37 +126,6 @@ def known_schedules(
     if not tuned or len(members_of(target)) != 1:
         return {}
     return fitting_schedules(optimize(graph), target, tuned, is_exact=is_exact)
-
-
-class _Quiet(contextlib.AbstractContextManager[None]):
-    """This computer while it measures: its timing lock, trainers stopped, real-time priority.
-
-    Programs started inside inherit core and priority. May be entered again and again.
-
-    Attributes:
-        waited: seconds that were spent waiting for others, which no budget should pay.
-    """
-
-    def __init__(self, settings: Settings, threads: int) -> None:
-        self.waited = 0.0
-        self._threads = threads
-        self._gate = TrainerGate(settings.home)
-        self._open: list[contextlib.ExitStack] = []
-
-    def __enter__(self) -> None:
-        stack, start = contextlib.ExitStack(), time.monotonic()
-        stack.enter_context(MachineLock())
-        stack.enter_context(self._gate.closed())
-        self.waited += time.monotonic() - start
-        stack.enter_context(pinned_and_raised(self._threads))
-        self._open.append(stack)
-
-    def __exit__(self, *error: object) -> None:
-        self._open.pop().close()
-
-    def clock(self) -> float:
-        """Seconds without those spent waiting."""
-        return time.monotonic() - self.waited
 
 
 def _self_test(graph: Graph) -> tuple[FloatArray, FloatArray]:
