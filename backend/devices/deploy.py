@@ -13,6 +13,7 @@ import numpy as np
 
 from backend.devices.compilation import FloatArray, compile_graph
 from backend.devices.registry import LOCAL, open_agent
+from backend.devices.turn import DeviceTurn
 from backend.storage.settings import Settings, load_settings
 from codegen.errors import PunchcardError
 from codegen.ir.storage import load_graph
@@ -98,7 +99,8 @@ def deploy_candidate(
             raise
         build_step = Step(BUILD, "done", time.monotonic() - started, f"for {_name(package)}")
         on_step(build_step)
-        release = agent.deploy(package.folder, on_step)
+        with DeviceTurn(device, settings):
+            release = agent.deploy(package.folder, on_step)
     return {
         **release_json(release, [build_step]),
         "target": _name(package),
@@ -114,7 +116,8 @@ def rollback_device(
     Raises:
         DeviceError: There is none, or the device failed; nothing has changed then.
     """
-    with open_agent(device, settings) as agent:
+    settings = settings or load_settings()
+    with open_agent(device, settings) as agent, DeviceTurn(device, settings):
         return release_json(agent.rollback(on_step))
 
 

@@ -17,6 +17,7 @@ from backend.config.finalize_file import FinalizeSettings
 from backend.data.batches import normalise
 from backend.data.splits import split_validation
 from backend.devices.compilation import toolchain_cache
+from backend.devices.turn import DeviceTurn
 from backend.finalization.contestant_run import Portion, epochs_of, run_contestant
 from backend.finalization.contestants import CONTESTANTS
 from backend.finalization.judge import Judgement, Losses, compare, judge
@@ -37,7 +38,6 @@ from backend.search.results import (
 )
 from backend.search.search_device import SearchDevice
 from backend.search.timing import check_package, time_packages
-from backend.search.trainers import TrainerGate
 from backend.sparsity.report import achieved, overall_rate
 from backend.storage.artifacts import write_whole
 from backend.training.algorithms.pruned import Pruned
@@ -216,7 +216,7 @@ class FinalizationRun:
         dense.mkdir(mode=0o700)
         build_candidate(self._source.dense, dense, checked, target, cache)
         self._say("timing in turns with the dense net")
-        with TrainerGate(self._context.settings.home).closed():
+        with DeviceTurn(self._device.name, self._context.settings):
             agent = self._device.agent
             package = aside / PACKAGE_FOLDER
             timing = time_packages(agent, dense / PACKAGE_FOLDER, [package])[0]

@@ -40,7 +40,7 @@ class SearchRun:
             for outcome in self._run.executor.poll(POLL_S):
                 self._evaluations.take(outcome)
             if self._queue.is_due(is_training=len(self._evaluations) > 0):
-                self._report("timing, trainers stopped")
+                self._report(self._queue.step)
                 self._queue.time_all()
             self._report()
         FinalScores(self._run, self._ledger).run()

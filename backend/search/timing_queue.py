@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from backend.devices.turn import DeviceTurn
 from backend.jobs.errors import CancelledError, FencedError
 from backend.search.evaluation_cache import EvaluationCache
 from backend.search.ledger import Ledger
@@ -49,7 +50,7 @@ class Ready:
 
 
 class TimingQueue:
-    """Times the dense net first, then candidates in batches while every trainer stands still.
+    """Times the dense net first, then candidates in batches while the device is ours alone.
 
     Attributes:
         dense: the baseline once it is trained and built.
@@ -59,12 +60,19 @@ class TimingQueue:
         self._run = run
         self._ledger = ledger
         self._cache = cache
+        self._turn = DeviceTurn(run.device.name, run.context.settings)
         self._ready: list[Ready] = []
         self.dense: Ready | None = None
 
     def __len__(self) -> int:
         """Number of candidates that wait, the dense net not counted."""
         return len(self._ready)
+
+    @property
+    def step(self) -> str:
+        """What timing is called where progress is shown."""
+        name = self._run.device.name
+        return "timing, trainers stopped" if self._turn.stops_trainers else f"timing on {name}"
 
     def add(self, ready: Ready) -> None:
         """Let a candidate wait."""
@@ -85,7 +93,7 @@ class TimingQueue:
         ready, self._ready = self._ready, []
         if self._run.records.dense is None:
             ready = [self.dense, *ready]
-        with self._run.gate.closed():
+        with self._turn:
             measured = self._measure(self.dense.package, ready)
         for item, result in zip(ready, measured, strict=True):
             self._store(item, result)

@@ -18,6 +18,7 @@ from backend.storage.settings import Settings, load_settings
 from backend.storage.version import SCHEMA_VERSION, read_version
 
 BUSY_TIMEOUT_S = 30
+CONNECT_TIMEOUT_S = 10
 _WRITES = "punchcard_writes"
 
 _opened: dict[str, Database] = {}
@@ -123,10 +124,16 @@ def _make_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
         is_file = parsed.get_backend_name() == "sqlite"
-        arguments = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False} if is_file else {}
+        arguments = (
+            {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+            if is_file
+            else {"connect_timeout": CONNECT_TIMEOUT_S}
+        )
         engine = create_engine(parsed, connect_args=arguments, pool_pre_ping=not is_file)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        msg = f"PUNCHCARD_DATABASE is not a database this installation can open: {error}"
+        missing = "psycopg" in str(error)
+        reason = "PostgreSQL needs psycopg: run make install-cluster" if missing else str(error)
+        msg = f"PUNCHCARD_DATABASE is not a database this installation can open: {reason}"
         raise StorageError(msg) from None
     if _is_sqlite(engine):
         event.listen(engine, "connect", _set_up_connection)
@@ -176,6 +183,12 @@ def _explain(error: DBAPIError, label: str) -> StorageError:
         return StorageError(
             f"The database {label} cannot be opened for writing: check who owns the file and its "
             "folder, or set PUNCHCARD_HOME to a folder that you may write."
+        )
+    if "connection failed" in reason or "failed to resolve" in reason or "closed" in reason:
+        cause = " ".join(str(error.orig).split())
+        return StorageError(
+            f"The database {label} cannot be reached ({cause}): start its server, or correct "
+            "PUNCHCARD_DATABASE; everything that was reported as finished is kept."
         )
     if isinstance(error, OperationalError):
         return StorageError(f"The database {label} cannot be used ({error.orig}).")

@@ -10,14 +10,15 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from filelock import FileLock
 from sqlalchemy import Connection
 
 from backend.storage.database import Database
 from backend.storage.errors import NewerDatabaseError
+from backend.storage.named_lock import named_lock
 from backend.storage.settings import Settings
 from backend.storage.version import SCHEMA_VERSION, VERSION_TABLE, read_version
 
+PATIENCE_S = 600.0
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -27,8 +28,8 @@ def bring_up_to_date(database: Database, settings: Settings) -> None:
     Raises:
         NewerDatabaseError: the database was written by a newer Punchcard.
     """
-    # flock: the lock goes away with its owner. Two processes may start on a fresh folder at once.
-    with FileLock(settings.home / "migrate.lock"):
+    # Two processes, or two machines of a team, may meet an empty database at once.
+    with named_lock(database, "the database's schema", settings.home / "locks", PATIENCE_S):
         version = read_version(database)
         if version == SCHEMA_VERSION:
             return

@@ -10,6 +10,7 @@ import numpy as np
 
 from backend.bench.quiet_machine import QuietMachine
 from backend.devices.registry import LOCAL, open_agent
+from backend.devices.turn import DeviceTurn
 from backend.storage.settings import Settings
 from backend.tuning.device_measure import DeviceMeasure, FloatArray
 from backend.tuning.errors import TuningError
@@ -85,7 +86,7 @@ def tune_graph(
             settings=settings,
             threads=threads,
             is_exact=is_exact,
-            quiet=quiet if device == LOCAL else None,
+            quiet=quiet if device == LOCAL else DeviceTurn(device, settings),
         )
         return tune(
             layers,

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import pytest
 
+from backend.devices.turn import DeviceTurn
 from backend.jobs.context import JobContext
 from backend.search.executor import Executor
 from backend.search.executors import ExecutorOrder
@@ -17,7 +19,8 @@ from backend.search.executors.ray_executor import RayExecutor
 from backend.search.local_executor import LocalExecutor
 from backend.search.run_search import run_search
 from backend.search.search_device import SearchDevice
-from backend.storage.settings import Settings
+from backend.storage.named_lock import LockTimeoutError
+from backend.storage.settings import Settings, load_settings
 from device_agents.agent import DeviceAgent, RunResult
 from device_agents.measurement import Measurement
 
@@ -55,6 +58,8 @@ class FakeAgent:
     """Latency follows from the share that the fake evaluator wrote; outputs are twice the input."""
 
     def measure(self, packages: Sequence[Path], **_options: object) -> list[Measurement]:
+        with pytest.raises(LockTimeoutError):  # the search has the device for itself
+            DeviceTurn("fake", load_settings(), timeout_s=0.0).__enter__()
         return [
             Measurement(
                 package=str(package),

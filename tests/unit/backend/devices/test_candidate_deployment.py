@@ -9,12 +9,14 @@ import pytest
 
 from backend.devices.compilation import compile_graph
 from backend.devices.deploy import STEPS, candidate_source, deploy_candidate, rollback_device
+from backend.devices.turn import DeviceTurn
 from backend.models.zoo import build_model
+from backend.search.trainers import GateTimeoutError
 from backend.storage.settings import load_settings
 from codegen.errors import PunchcardError
 from codegen.package import Package, PackageError
 from codegen.targets import host_target, load_target
-from device_agents.release import Step
+from device_agents.release import DEPLOY_STEPS, Step
 from tests.fixtures.packages import hand_package
 from tests.fixtures.toolchain import toolchain_cache
 
@@ -99,3 +101,18 @@ def test_rollback_reports_the_same_fields(tmp_path: Path) -> None:
     assert report["release"] == first.id
     assert report["previous"] == deployed["release"]
     assert set(report) <= set(deployed)
+
+
+def test_deployment_has_the_device_for_itself(tmp_path: Path) -> None:
+    held: list[bool] = []
+
+    def look(step: Step) -> None:
+        if step.name in DEPLOY_STEPS and step.state == "running":
+            with pytest.raises(GateTimeoutError):
+                DeviceTurn("local", load_settings(), timeout_s=0.0).__enter__()
+            held.append(True)
+
+    deploy_candidate(hand_package(tmp_path).folder, "local", look)
+    assert held
+    with DeviceTurn("local", load_settings(), timeout_s=0.0):
+        pass
