@@ -11,6 +11,7 @@ from pathlib import Path
 from backend.bench.quiet_machine import QuietMachine
 from backend.config.search_file import SearchConfig
 from backend.devices.compilation import toolchain_cache
+from backend.devices.turn import DeviceTurn
 from backend.latency.errors import LatencyError
 from backend.latency.new_learner import table_error
 from backend.latency.prediction_error import PredictionError
@@ -83,7 +84,9 @@ def build_table(
                 device,
                 Path(folder),
                 toolchain_cache(settings),
-                QuietMachine(settings) if config.device == LOCAL else None,
+                QuietMachine(settings)
+                if config.device == LOCAL
+                else DeviceTurn(config.device, settings),
             )
             builder = TableBuilder(
                 prepared.graph,
