@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from backend.config.executor_config import ExecutorConfig
+from backend.config.search_space import SpaceConfig
 from backend.training.algorithms.admm_settings import AdmmSettings
 from backend.training.algorithms.settings import PruneSettings
 from backend.training.recipe import Distillation, Recipe
 from codegen.errors import PlanError, PunchcardError
-
-KEPT_FILTER_TYPES = ("conv3x3", "keep")
-"""Filter types a search may ask for today: the layer stays the convolution it is."""
 
 MAX_FILE_BYTES = 1 << 20
 
@@ -65,65 +63,6 @@ class Constraints(_Section):
     accuracy: float | None = Field(default=None, gt=0, le=1)
     size_bytes: int | None = Field(default=None, gt=0)
     memory_bytes: int | None = Field(default=None, gt=0)
-
-
-class SpaceConfig(_Section):
-    """The menu every prunable layer chooses from; `dense` is always on it."""
-
-    schemes: tuple[str, ...] = ("pattern", "block_punched")
-    rates: tuple[float, ...] = (2.25, 3.0, 4.0, 6.0, 8.1)
-    patterns: str = Field(default="natural-8", min_length=1, max_length=64)
-    # Finer than the papers' 8 filters and 8 x 4 blocks: on ResNet-20 the generated code is as fast
-    # (AVX-512, rate 4: 3.5 times dense for both, by the shortest runs) and less accuracy is lost.
-    group: int = Field(default=4, ge=1, le=1024)
-    block: tuple[int, int] = (4, 1)
-    balance: Literal["balanced", "unbalanced"] = "balanced"
-    axes: Literal["columns", "rows", "both"] = "columns"
-    filter_types: tuple[str, ...] = ("conv3x3",)
-
-    @field_validator("schemes")
-    @classmethod
-    def _some_scheme(cls, schemes: tuple[str, ...]) -> tuple[str, ...]:
-        if not schemes:
-            msg = "name at least one scheme"
-            raise ValueError(msg)
-        from backend.sparsity.schemes import SCHEMES
-
-        for name in schemes:
-            if name not in SCHEMES:
-                msg = f"there is no scheme {name!r}; choose among {', '.join(SCHEMES)}"
-                raise ValueError(msg)
-        return tuple(dict.fromkeys(schemes))
-
-    @field_validator("rates")
-    @classmethod
-    def _rates_above_one(cls, rates: tuple[float, ...]) -> tuple[float, ...]:
-        if not rates:
-            msg = "name at least one rate"
-            raise ValueError(msg)
-        wrong = [rate for rate in rates if not 1.0 < rate <= 1000.0]
-        if wrong:
-            msg = f"a rate (dense weights / kept ones) is over 1, at most 1000, not {wrong[0]:g}"
-            raise ValueError(msg)
-        return tuple(sorted(set(rates)))
-
-    @field_validator("block")
-    @classmethod
-    def _block_has_weights(cls, block: tuple[int, int]) -> tuple[int, int]:
-        if min(block) < 1 or max(block) > 1024:
-            msg = "a block is filters x channels, each 1 to 1024"
-            raise ValueError(msg)
-        return block
-
-    @field_validator("filter_types")
-    @classmethod
-    def _only_kept(cls, filter_types: tuple[str, ...]) -> tuple[str, ...]:
-        for name in filter_types:
-            if name not in KEPT_FILTER_TYPES:
-                known = ", ".join(KEPT_FILTER_TYPES)
-                msg = f"the filter type {name!r} cannot be searched yet; leave {known}"
-                raise ValueError(msg)
-        return filter_types
 
 
 class Admm(_Section):

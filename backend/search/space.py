@@ -8,20 +8,20 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 
 import numpy as np
 
-from backend.config.search_file import ConfigError, SpaceConfig
-from backend.sparsity.candidate import FIELDS, Candidate, LayerChoice
+from backend.config.search_file import ConfigError
+from backend.config.search_space import LayerConfig, SpaceConfig
+from backend.search.layer_menu import LayerMenu, layer_menu
+from backend.sparsity.candidate import Candidate, LayerChoice
 from backend.sparsity.dependency import why_filters_stay
 from backend.sparsity.patterns import PatternSet
-from backend.sparsity.prune import prunable_layers, why_illegal
-from backend.sparsity.schemes import SCHEMES
+from backend.sparsity.prune import prunable_layers
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
-
-DENSE = LayerChoice()
 
 
 @dataclass(frozen=True)
@@ -83,17 +83,24 @@ def build_space(graph: Graph, config: SpaceConfig, patterns: PatternSet | None =
         patterns: the set the configuration names; without it patterns keep 4 of 9 weights.
 
     Raises:
-        ConfigError: no layer has anything to choose.
+        ConfigError: no layer has anything to choose, or one that the configuration names has not.
     """
+    nodes = {node.name: node for node in _searched_nodes(graph)}
+    _check_named(graph, config, nodes)
     menus = []
-    for node in _searched_nodes(graph):
-        menu = _menu(graph, node, config, patterns)
-        if len(menu) > 1:
-            menus.append((node.name, menu))
+    for name, node in nodes.items():
+        own = config.layers.get(name)
+        named = own.filter_types if own is not None and own.filter_types is not None else ()
+        menu = layer_menu(graph, node, config.of_layer(name), patterns, named=named)
+        if len(menu.choices) > 1:
+            menus.append((name, menu.choices))
+        elif own is not None and not _leaves_dense(own):
+            raise ConfigError(_nothing(name, menu))
     if not menus:
         msg = (
             f"no layer of {graph.name} can take {', '.join(config.schemes)} "
-            f"at {', '.join(f'{rate:g}x' for rate in config.rates)}: add a scheme or a rate"
+            f"at {', '.join(f'{rate:g}x' for rate in config.rates)}: add a scheme, a rate or a "
+            "filter type"
         )
         raise ConfigError(msg)
     return Space(tuple(menus))
@@ -109,24 +116,34 @@ def _searched_nodes(graph: Graph) -> list[Node]:
     ]
 
 
-def _menu(
-    graph: Graph, node: Node, config: SpaceConfig, patterns: PatternSet | None
-) -> tuple[LayerChoice, ...]:
-    shape = graph.weights[node.weights["weight"]].values.shape
-    menu = [DENSE]
-    for scheme in config.schemes:
-        if scheme == "dense" or why_illegal(graph, node, scheme) is not None:
+def _check_named(graph: Graph, config: SpaceConfig, searched: Mapping[str, Node]) -> None:
+    """Refuse menus of layers that are not searched."""
+    for name in config.layers:
+        if name in searched:
             continue
-        for rate in config.rates:
-            choice = _choice(scheme, rate, config)
-            entries = patterns.entries if scheme == "pattern" and patterns is not None else None
-            if SCHEMES[scheme].problem(shape, choice, entries) is None:
-                menu.append(choice)
-    return tuple(dict.fromkeys(menu))
+        if any(node.name == name for node in prunable_layers(graph)):
+            msg = (
+                f"space.layers: {name!r} stays as it is, since the first convolution and the "
+                "classifier are not searched: take it out of space.layers"
+            )
+            raise ConfigError(msg)
+        near = get_close_matches(name, list(searched), n=3, cutoff=0.4) or list(searched)[:3]
+        msg = (
+            f"space.layers: {graph.name} has no layer {name!r} to choose for; "
+            f"take one like {', '.join(map(repr, near))}"
+        )
+        raise ConfigError(msg)
 
 
-def _choice(scheme: str, rate: float, config: SpaceConfig) -> LayerChoice:
-    """A choice whose fields that the scheme does not use keep their defaults."""
-    return LayerChoice(
-        scheme, rate, **{name: getattr(config, name) for name in FIELDS.get(scheme, ())}
+def _leaves_dense(own: LayerConfig) -> bool:
+    """Whether the user asked for nothing but the layer as it is."""
+    types, schemes, rates = own.filter_types or (), own.schemes or (), own.rates or ()
+    return set(types) <= {"keep"} and (set(schemes) == {"dense"} or set(rates) == {1.0})
+
+
+def _nothing(name: str, menu: LayerMenu) -> str:
+    reasons = "; ".join(f"{what}: {reason}" for what, reason in menu.reasons.items())
+    return (
+        f"space.layers: {name!r} has nothing to choose ({reasons}); give it a filter type, scheme "
+        "or rate that it can have, or schemes: [dense] to leave it as it is"
     )

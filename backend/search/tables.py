@@ -6,12 +6,24 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from backend.models.filter_types import (
+    FILTER_TYPES,
+    FloatArray,
+    Piece,
+    composed,
+    layer_of,
+    part_choices,
+    part_choices_of,
+    part_names,
+    replace_filter_types,
+)
 from backend.search.space import Space
-from backend.sparsity.candidate import LayerChoice
+from backend.sparsity.candidate import Candidate, LayerChoice
 from backend.sparsity.patterns import PatternSet
 from backend.sparsity.schemes import SCHEMES
 from codegen.ir.graph import Graph
 from codegen.ir.macs import dense_macs
+from codegen.ir.node import Node
 
 OVERHEAD_MS = 0.004
 """Guess of what a layer costs beside its multiply-accumulates, in milliseconds."""
@@ -23,39 +35,95 @@ SPARSE_SLOWDOWN = {"pattern": 1.3, "block_punched": 1.2, "block": 1.2, "filter":
 """Guess of a kept weight's cost beside a dense one's; 2 for what is not listed."""
 
 
+SKIP_MS = 0.0005
+"""Guess of what a layer that is left out still costs: what stood behind it stands alone."""
+
+
 def damage_table(
     graph: Graph, space: Space, pattern_sets: Mapping[str, PatternSet]
 ) -> dict[str, dict[str, float]]:
-    """Share of the weight energy that magnitude masks of each choice remove.
+    """Share of the weight energy that is lost by each choice, masks by magnitude.
 
-    Summed over layers it ranks candidates as training does (Spearman 0.94 on ResNet-20) and
-    costs nothing: `||W - P(W)||^2 / ||W||^2`, papers.md 7.3 step 2(a).
+    Summed over layers it ranks candidates as training does (Spearman 0.94 on ResNet-20, schemes and
+    rates alone) and costs nothing: `||W - P(W)||^2 / ||W||^2`, papers.md 7.3 step 2(a). P(W) of a
+    filter type is the one convolution that its masked parts make together; a skipped layer loses
+    everything.
     """
     table: dict[str, dict[str, float]] = {}
     for name, menu in space.menus:
-        weight = graph.weights[graph.by_name[name].weights["weight"]].values
-        energy = np.square(weight, dtype=np.float64)
-        total = float(energy.sum()) or 1.0
+        node = graph.by_name[name]
+        energy = float(np.square(graph.weights[node.weights["weight"]].values, dtype=float).sum())
+        sites: dict[str, _Site] = {}
         row: dict[str, float] = {}
         for choice in menu:
-            if choice.scheme == "dense":
-                row[choice.label] = 0.0
-                continue
-            mask = SCHEMES[choice.scheme].mask(weight, choice, pattern_sets.get(choice.patterns))
-            row[choice.label] = float(energy[~mask].sum()) / total
+            kind = choice.filter_type
+            if kind not in sites:
+                sites[kind] = _Site(graph, node, kind, pattern_sets)
+            row[choice.label] = sites[kind].lost(choice) / (energy or 1.0)
         table[name] = row
     return table
 
 
 def cost_table(graph: Graph, space: Space) -> dict[str, dict[str, float]]:
-    """Guessed milliseconds of each choice: non-zero work at a guessed speed plus an overhead."""
-    return {
-        name: {
-            choice.label: OVERHEAD_MS + _work_ms(dense_macs(graph, graph.by_name[name]), choice)
-            for choice in menu
-        }
-        for name, menu in space.menus
-    }
+    """Guessed milliseconds of each choice: non-zero work at a guessed speed plus an overhead.
+
+    Of a filter type every convolution counts.
+    """
+    table: dict[str, dict[str, float]] = {}
+    for name, menu in space.menus:
+        node = graph.by_name[name]
+        parts: dict[str, list[int]] = {}
+        row: dict[str, float] = {}
+        for choice in menu:
+            kind = choice.filter_type
+            if kind not in parts:
+                parts[kind] = _part_macs(graph, node, kind)
+            shares = part_choices_of(graph, node, choice)
+            row[choice.label] = SKIP_MS + sum(
+                OVERHEAD_MS - SKIP_MS + _work_ms(macs, share)
+                for macs, share in zip(parts[kind], shares, strict=True)
+            )
+        table[name] = row
+    return table
+
+
+class _Site:
+    """A layer with a filter type in its place, factorised once for all schemes and rates."""
+
+    def __init__(
+        self, graph: Graph, node: Node, kind: str, pattern_sets: Mapping[str, PatternSet]
+    ) -> None:
+        weight = graph.weights[node.weights["weight"]].values
+        self._sets = pattern_sets
+        if kind == "keep":  # linear layers have no other filter type
+            self._layer, self._pieces = None, (Piece("", weight),)
+        else:
+            self._layer = layer_of(graph, node)
+            self._pieces = FILTER_TYPES[kind].pieces(self._layer, start=True)
+
+    def lost(self, choice: LayerChoice) -> float:
+        """Squared difference of the layer's weight and what is left of it."""
+        weights = []
+        shares = part_choices(self._pieces, choice, self._sets)
+        for piece, share in zip(self._pieces, shares, strict=True):
+            mask = SCHEMES[share.scheme].mask(
+                piece.weight, share, self._sets.get(share.patterns)
+            )
+            weights.append(np.where(mask, piece.weight, np.float32(0)))
+        if self._layer is None:
+            return _squares(self._pieces[0].weight - weights[0])
+        return _squares(self._layer.weight - composed(self._layer, self._pieces, weights))
+
+
+def _squares(values: FloatArray) -> float:
+    return float(np.square(values, dtype=np.float64).sum())
+
+
+def _part_macs(graph: Graph, node: Node, kind: str) -> list[int]:
+    """Dense multiply-accumulates of each convolution of a filter type."""
+    chosen = Candidate.of({node.name: LayerChoice(filter_type=kind)})
+    replaced = replace_filter_types(graph, chosen, start=False)[0]
+    return [dense_macs(replaced, replaced.by_name[name]) for name in part_names(graph, node, kind)]
 
 
 def _work_ms(macs: int, choice: LayerChoice) -> float:

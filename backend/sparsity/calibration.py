@@ -5,7 +5,7 @@ Made once for a net and reused for every candidate of a search.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import ceil, prod
 
@@ -59,6 +59,8 @@ class Calibration:
         targets: (samples, filters) of each convolution and fully connected layer.
         sums: (samples, filters) of the addition behind a convolution, at its positions, where
             there is one (`backend.sparsity.follower`).
+        started: layers whose weights are no more than a start, or that were left out: filter
+            types took their place (`backend.sparsity.replaced_calibration`).
     """
 
     graph: Graph
@@ -66,6 +68,7 @@ class Calibration:
     positions: Mapping[str, Positions]
     targets: Mapping[str, Tensor]
     sums: Mapping[str, Tensor]
+    started: frozenset[str] = frozenset()
 
 
 def calibrate(graph: Graph, images: Tensor, seed: int = 0) -> Calibration:
@@ -74,13 +77,22 @@ def calibrate(graph: Graph, images: Tensor, seed: int = 0) -> Calibration:
     Raises:
         GraphError: a weight of the graph is not a number, or the images are of another size.
     """
+    return calibrate_layers(graph, images, [node.name for node in prunable_layers(graph)], seed)
+
+
+def calibrate_layers(
+    graph: Graph, images: Tensor, layers: Collection[str], seed: int = 0
+) -> Calibration:
+    """As `calibrate`, of some layers alone; without any the net does not run."""
     require_finite(graph)
     _require_size(graph, images)
+    if not layers:
+        return Calibration(graph, images, {}, {}, {})
     generator = torch.Generator().manual_seed(seed)
     positions: dict[str, Positions] = {}
     targets: dict[str, Tensor] = {}
     sums: dict[str, Tensor] = {}
-    wanted = {node.name for node in prunable_layers(graph)}
+    wanted = set(layers)
     added: dict[str, list[str]] = {}  # convolutions in front of each addition
     run = Run(graph, images)
     before: Node | None = None

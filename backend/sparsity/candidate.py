@@ -89,7 +89,7 @@ class LayerChoice:
             return ()
         default = LayerChoice()
         always = ("rate", "block", "patterns", "group")
-        named = ("rate", *FIELDS.get(self.scheme, ()))
+        named = ("rate", *FIELDS.get(self.scheme, ()), "filter_type")
         return tuple(n for n in named if n in always or getattr(self, n) != getattr(default, n))
 
     @property
@@ -112,7 +112,7 @@ class LayerChoice:
     def label(self) -> str:
         """A short text such as `pattern/8.1/natural-8/g8`; `parse` reads it back.
 
-        What is not the default is told behind: `/unbalanced`, `/rows`, `/both`.
+        What is not the default is told behind: `/unbalanced`, `/rows`, `/both`, `/@conv1x1`.
         """
         parts = [self.scheme]
         if self.scheme != "dense":
@@ -188,6 +188,11 @@ class Candidate:
     @cached_property
     def _by_layer(self) -> dict[str, LayerChoice]:
         return dict(self.choices)
+
+    @property
+    def has_filter_types(self) -> bool:
+        """Whether anything stands in a layer's place or is left out."""
+        return any(choice.filter_type != "keep" for _, choice in self.choices)
 
     def choice(self, layer: str) -> LayerChoice:
         """The choice for a layer; dense where none was made."""

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from backend.sparsity.aim import aim_of
+from backend.models.filter_types import replace_filter_types
 from backend.sparsity.calibration import Calibration, at_positions, calibrate
 from backend.sparsity.candidate import Candidate
 from backend.sparsity.criteria import Criterion, Evidence, criterion_of
@@ -26,6 +27,7 @@ from backend.sparsity.moments import Moments
 from backend.sparsity.obs import why_no_obs
 from backend.sparsity.patterns import PatternSet
 from backend.sparsity.prune import PrunedLayer, prunable_layers, pruned_layers
+from backend.sparsity.replaced_calibration import replace_in_calibration
 from backend.sparsity.run import Run
 from backend.sparsity.schemes.structure import BoolArray, FloatArray
 from backend.sparsity.scored_layers import filter_scores
@@ -97,7 +99,7 @@ def repair_layers(
 
     Args:
         graph: the dense graph.
-        candidate: what to prune.
+        candidate: what to prune; filter types are put in place before.
         images: about 512 normalised images, float (n, c, h, w).
         select: how masks are chosen, a row of `CRITERIA`.
         pattern_sets: by name; the shipped ones when not given.
@@ -110,14 +112,21 @@ def repair_layers(
         GraphError: a weight is not a number, or the images are of another size.
     """
     criterion = criterion_of(select)
-    layers = list(pruned_layers(graph, candidate, pattern_sets))
-    if not layers:
+    if not candidate.choices and (calibration is None or not calibration.started):
         return Repaired(graph)
+    if candidate.has_filter_types:  # told before the net runs
+        graph_then, rest = replace_filter_types(
+            graph, candidate, pattern_sets=pattern_sets, start=False
+        )
+        list(pruned_layers(graph_then, rest, pattern_sets))
     if calibration is None:
         if images is None:
             msg = "repair needs images or a calibration"
             raise ValueError(msg)
         calibration = calibrate(graph, images)
+    calibration, candidate = replace_in_calibration(calibration, candidate, pattern_sets)
+    graph = calibration.graph
+    layers = list(pruned_layers(graph, candidate, pattern_sets))
     slopes: Mapping[str, FloatArray] = {}
     if criterion.needs == "gradients":
         names = [layer.node.name for layer in layers]
@@ -148,6 +157,7 @@ class _Pass:
         self._dense = {key: weight.values for key, weight in self._graph.weights.items()}
         self._masks: dict[str, BoolArray] = {}
         self._refitted = {node.name for node in prunable_layers(self._graph)}
+        self._skipped = self._calibration.started - self._refitted
         self._changed: set[str] = set()  # values that differ from the dense net's
         self._told: list[LayerRepair] = []
 
@@ -156,9 +166,12 @@ class _Pass:
         for node in self._run.nodes():
             moved = any(source in self._changed for source in node.inputs)
             layer = self._layers.get(node.name)
-            if layer is not None or (moved and node.name in self._refitted):
+            started = node.name in self._calibration.started
+            if node.name in self._refitted and (layer is not None or moved or started):
                 self._refit(node, layer)
-            if moved or layer is not None:
+            elif node.op == "batch_norm" and node.inputs[0] in self._skipped:
+                self._standardise(node)
+            if moved or layer is not None or started:
                 self._changed.add(node.name)
         changed = {}
         for key, old in self._graph.weights.items():
@@ -190,6 +203,13 @@ class _Pass:
             stored = self._run.weights[taker]
             self._run.weights[taker] = shift if sign > 0 else stored - shift
             # a convolution with a bias made its target with it: the intercept holds all of it
+
+    def _standardise(self, norm: Node) -> None:
+        """New statistics of a batch norm whose layer was left out: it reads other values now."""
+        x = self._run.values[norm.inputs[0]]
+        axes = [0, *range(2, x.dim())]
+        self._run.weights[norm.weights["mean"]] = x.mean(axes)
+        self._run.weights[norm.weights["variance"]] = x.var(axes, correction=0)
 
     def _only_mask(self, node: Node, layer: PrunedLayer | None) -> None:
         """What the dense net made before a fused activation is not known: magnitude alone."""

@@ -42,8 +42,9 @@ class Layer:
         return self.groups > 1 and self.weight.shape[1] == 1
 
     def padding_for(self, size: int) -> Padding:
-        """Padding (top, left, bottom, right) with which a centred kernel of `size` x `size` sees
-        the middle of what the layer's kernel sees; negative where there is not enough of it.
+        """Padding of a `size` x `size` kernel in the middle of the layer's own.
+
+        In the order top, left, bottom, right; negative where the layer has not enough of it.
         """
         top, left, bottom, right = self.node.integers("padding")
         down, across = (
@@ -66,17 +67,19 @@ class Layer:
 
     def centred(self, size: int) -> FloatArray:
         """The middle of every kernel, with zeros around it where it is smaller."""
-        made = np.zeros((*self.weight.shape[:2], size, size), np.float32)
-        inner = [min(side, size) for side in self.kernel]
-        ours, theirs = (
-            tuple(
-                slice((side - part) // 2, (side - part) // 2 + part)
-                for side, part in zip(sides, inner, strict=True)
-            )
-            for sides in ((size, size), self.kernel)
-        )
-        made[:, :, *ours] = self.weight[:, :, *theirs]
-        return made
+        return resized(self.weight, (size, size))
+
+
+def resized(weight: FloatArray, kernel: tuple[int, int]) -> FloatArray:
+    """The middle of every kernel, (filters, channels, ky, kx), with zeros where it has no more."""
+    made = np.zeros((*weight.shape[:2], *kernel), np.float32)
+    ours, theirs = [], []
+    for side, given in zip(kernel, weight.shape[2:], strict=True):
+        part = min(side, given)
+        ours.append(slice((side - part) // 2, (side - part) // 2 + part))
+        theirs.append(slice((given - part) // 2, (given - part) // 2 + part))
+    made[:, :, *ours] = weight[:, :, *theirs]
+    return made
 
 
 @dataclass(frozen=True, eq=False)

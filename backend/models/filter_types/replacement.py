@@ -89,6 +89,16 @@ def part_names(graph: Graph, node: Node, filter_type: str) -> tuple[str, ...]:
     return _site(graph, node, LayerChoice(filter_type=filter_type), start=False).names
 
 
+def part_choices_of(
+    graph: Graph,
+    node: Node,
+    choice: LayerChoice,
+    pattern_sets: Mapping[str, PatternSet] | None = None,
+) -> tuple[LayerChoice, ...]:
+    """What each of `part_names` gets of a layer's choice."""
+    return part_choices(_site(graph, node, choice, start=False).pieces, choice, pattern_sets)
+
+
 @dataclass(frozen=True, eq=False)
 class _Site:
     """One layer with the pieces that replace it."""
