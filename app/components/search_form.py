@@ -12,6 +12,7 @@ from app.viewmodels.search_form import (
     ALGORITHMS,
     AXES,
     BALANCES,
+    BLOCKS,
     CRITERIA,
     PRESETS,
     RATES,
@@ -261,21 +262,16 @@ def structure_fields(space: dict[str, Any]) -> dict[str, Any]:
                 help="Larger groups run faster, 1 lets each filter choose for itself.",
             )
         )
-    if "block" in space:
-        sides = []
-        for column, side, size in zip(
-            st.columns(2), ("Filters", "Channels"), space["block"], strict=True
-        ):
-            with column:
-                number = st.number_input(
-                    f"{side} of a block",
-                    min_value=1,
-                    max_value=1024,
-                    value=int(size),
-                    help="What lies in one block keeps the same positions.",
-                )
-            sides.append(int(number))
-        fields["block"] = sides
+    if "blocks" in space:
+        sizes = [(int(block[0]), int(block[1])) for block in space["blocks"]]
+        blocks = st.multiselect(
+            "Blocks (filters × channels)",
+            sorted({*BLOCKS, *sizes}),
+            default=sizes,
+            format_func=lambda block: f"{block[0]} × {block[1]}",
+            help="What lies in one block keeps the same positions. Several sizes are all tried.",
+        )
+        fields["blocks"] = [list(block) for block in blocks]
     if "balance" in space:
         fields["balance"] = _select(
             "Balance",

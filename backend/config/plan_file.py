@@ -4,10 +4,13 @@
 default: {scheme: block_punched, rate: 4, block: [8, 4]}
 layers:
   conv1: {scheme: dense}
+  layer1.0.conv1: {filter_type: conv1x1, scheme: block_punched, rate: 2}
+  layer1.0.conv2: {filter_type: skip}
 ```
 
 The default goes to every layer its scheme can prune at its rate; layers named by themselves must
-fit. `balance` and `axes` are those of `LayerChoice`.
+fit. `balance` and `axes` are those of `LayerChoice`, `filter_type` is a row of
+`backend.models.filter_types`.
 """
 
 from __future__ import annotations
@@ -18,9 +21,11 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from backend.models.filter_types import FILTER_TYPES, why_illegal_filter_type
 from backend.sparsity.candidate import AXES, BALANCES, Candidate, LayerChoice
+from backend.sparsity.choice_site import ChoiceSite
 from backend.sparsity.patterns import PatternSet, preset_patterns
-from backend.sparsity.prune import prunable_layers, pruned_layers, why_illegal
+from backend.sparsity.prune import check_candidate, prunable_layers, pruned_layers
 from backend.sparsity.schemes import SCHEMES
 from codegen.errors import PlanError
 from codegen.ir.graph import Graph
@@ -33,13 +38,22 @@ class LayerPlan(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    scheme: str
+    scheme: str = "dense"
     rate: Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False)] = 1.0
     block: tuple[_Count, _Count] = LayerChoice.block
     patterns: str = LayerChoice.patterns
     group: _Count = LayerChoice.group
     balance: str = LayerChoice.balance
     axes: str = LayerChoice.axes
+    filter_type: str = LayerChoice.filter_type
+
+    @field_validator("filter_type")
+    @classmethod
+    def _known_filter_type(cls, name: str) -> str:
+        if name not in FILTER_TYPES:
+            msg = f"there is no filter type {name!r}; take {', '.join(FILTER_TYPES)}"
+            raise ValueError(msg)
+        return name
 
     @field_validator("balance", "axes")
     @classmethod
@@ -105,7 +119,7 @@ def parse_plan(
     named = Candidate.of({layer: LayerChoice("unstructured", 1.0) for layer in plan.layers})
     pruned_layers(graph, named, pattern_sets)
     candidate = Candidate.of(choices)
-    pruned_layers(graph, candidate, pattern_sets)
+    check_candidate(graph, candidate, pattern_sets)
     return candidate
 
 
@@ -130,20 +144,24 @@ def _default_choices(
     Raises:
         PlanError: layers have the scheme, but none has the rate.
     """
-    scheme, problem = SCHEMES[choice.scheme], None
     sets = preset_patterns() if pattern_sets is None else pattern_sets
-    entries = sets[choice.patterns].entries if choice.patterns in sets else None
+    problem = None
     choices: dict[str, LayerChoice] = {}
     for node in prunable_layers(graph):
-        shape = graph.weights[node.weights["weight"]].values.shape
-        if why_illegal(graph, node, choice.scheme) is not None:
+        refused = why_illegal_filter_type(graph, node, choice.filter_type)
+        if refused is not None:
+            problem = problem or f"{node.name!r}: {refused}"
             continue
-        found = scheme.problem(shape, choice, entries)
+        site = ChoiceSite(graph, node, choice.filter_type, sets)
+        if site.why_not_scheme(choice) is not None:
+            continue
+        found = site.problem(choice)
         if found is None:
             choices[node.name] = choice
         problem = problem or found
     if problem is not None and not choices:
-        msg = f"no layer can be pruned by {choice.scheme} as the default says: {problem}"
+        what = choice.filter_type if choice.scheme == "dense" else f"pruned by {choice.scheme}"
+        msg = f"no layer can be {what} as the default says: {problem}"
         raise PlanError(msg)
     return choices
 

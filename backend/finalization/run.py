@@ -26,6 +26,7 @@ from backend.finalization.source import Source
 from backend.finalization.time_left import Work
 from backend.jobs.context import JobContext
 from backend.jobs.errors import CancelledError
+from backend.models.filter_types import replaced_parts
 from backend.search.candidate_files import build_candidate
 from backend.search.records import SearchError
 from backend.search.results import (
@@ -240,7 +241,7 @@ class FinalizationRun:
 
     def _evaluation(self, graph: Graph, size_bytes: int) -> dict[str, Any]:
         seen = judge(graph, self._source.data, self._validation)
-        rates = achieved(graph, self._source.candidate)
+        rates = achieved(graph, self._source.candidate, self._source.dense)
         return {
             "accuracy": seen.accuracy,
             "standard_error": seen.accuracy_se,
@@ -248,6 +249,7 @@ class FinalizationRun:
             "count": len(seen.losses),
             "rate": overall_rate(rates),
             "layers": [asdict(row) for row in rates],
+            "parts": replaced_parts(self._source.dense, self._source.candidate),
             "nonzero_macs": {node.name: nonzero_macs(graph, node) for node in graph.nodes},
             "size_bytes": size_bytes,
             "graph_digest": graph.digest,

@@ -18,6 +18,7 @@ from backend.data.batches import normalise
 from backend.data.image_data import ImageData
 from backend.data.registry import open_data
 from backend.data.splits import Indices, Split, split_validation
+from backend.models.filter_types import replaced_parts
 from backend.search.candidate_files import build_candidate
 from backend.search.evaluator_main import Handler
 from backend.sparsity.batch_norm import reestimate_batch_norm
@@ -114,11 +115,12 @@ class Evaluator:
         clock.lap("evaluate_s")
         save_graph(graph, aside / "graph.safetensors")
         size_bytes = self._build(graph, aside, clock)
-        rates = achieved(graph, candidate)
+        rates = achieved(graph, candidate, self._base)
         result = {
             **asdict(score),
             "rate": overall_rate(rates),
             "layers": [asdict(row) for row in rates],
+            "parts": replaced_parts(self._base, candidate),
             "nonzero_macs": {node.name: nonzero_macs(graph, node) for node in graph.nodes},
             "size_bytes": size_bytes,
             "graph_digest": graph.digest,

@@ -7,15 +7,11 @@ from dataclasses import dataclass
 
 from backend.config.search_space import SpaceConfig
 from backend.models.filter_types import (
-    part_choices_of,
-    part_names,
-    replace_filter_types,
     why_illegal_filter_type,
 )
-from backend.sparsity.candidate import FIELDS, Candidate, LayerChoice
+from backend.sparsity.candidate import FIELDS, LayerChoice
+from backend.sparsity.choice_site import ChoiceSite
 from backend.sparsity.patterns import PatternSet
-from backend.sparsity.prune import why_illegal
-from backend.sparsity.schemes import SCHEMES
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
 
@@ -53,6 +49,7 @@ def layer_menu(
         named: filter types the user named for this layer: they may cost more than it does.
     """
     choices = [DENSE]
+    sets = None if patterns is None else {patterns.name: patterns}
     reasons: dict[str, str] = {}
     for name in dict.fromkeys(("keep", *config.filter_types)):
         reason = why_illegal_filter_type(graph, node, name, is_named=name in named)
@@ -61,56 +58,14 @@ def layer_menu(
             continue
         choices.append(LayerChoice(filter_type=name))
         if name != "skip":
-            choices += _pruned(_Site(graph, node, name, patterns), config, reasons)
+            site = ChoiceSite(graph, node, name, sets)
+            choices += _pruned(site, config, reasons)
     return LayerMenu(tuple(dict.fromkeys(choices)), reasons)
 
 
-class _Site:
-    """A layer with a filter type in its place: what schemes can do there.
-
-    A filter type is put into the graph once, without weights, for all schemes and rates.
-    """
-
-    def __init__(
-        self, graph: Graph, node: Node, filter_type: str, patterns: PatternSet | None
-    ) -> None:
-        self.filter_type = filter_type
-        self._patterns = patterns
-        self._sets = None if patterns is None else {patterns.name: patterns}
-        chosen = Candidate.of({node.name: LayerChoice(filter_type=filter_type)})
-        self._graph = replace_filter_types(graph, chosen, start=False)[0]
-        names = part_names(graph, node, filter_type)
-        self._parts = tuple(self._graph.by_name[name] for name in names)
-        self._layer = (graph, node)
-
-    def why_not_scheme(self, choice: LayerChoice) -> str | None:
-        """Why a part cannot have its share of the scheme, at any rate."""
-        for node, share in self._shares(choice):
-            reason = why_illegal(self._graph, node, share.scheme)
-            if reason is not None:
-                return reason
-        return None
-
-    def problem(self, choice: LayerChoice) -> str | None:
-        """Why a part cannot have its share of the rate."""
-        for node, share in self._shares(choice):
-            entries = None
-            if share.scheme == "pattern" and self._patterns is not None:
-                entries = self._patterns.entries
-            shape = self._graph.weights[node.weights["weight"]].values.shape
-            reason = SCHEMES[share.scheme].problem(shape, share, entries)
-            if reason is not None:
-                return reason
-        return None
-
-    def _shares(self, choice: LayerChoice) -> Iterator[tuple[Node, LayerChoice]]:
-        shares = part_choices_of(*self._layer, choice, self._sets)
-        for node, share in zip(self._parts, shares, strict=True):
-            if share.scheme != "dense":
-                yield node, share
-
-
-def _pruned(site: _Site, config: SpaceConfig, reasons: dict[str, str]) -> Iterator[LayerChoice]:
+def _pruned(
+    site: ChoiceSite, config: SpaceConfig, reasons: dict[str, str]
+) -> Iterator[LayerChoice]:
     for scheme in config.schemes:
         if scheme == "dense":
             continue

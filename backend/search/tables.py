@@ -95,10 +95,9 @@ class _Site:
     ) -> None:
         weight = graph.weights[node.weights["weight"]].values
         self._sets = pattern_sets
-        if kind == "keep":  # linear layers have no other filter type
-            self._layer, self._pieces = None, (Piece("", weight),)
-        else:
-            self._layer = layer_of(graph, node)
+        self._layer = None if kind == "keep" else layer_of(graph, node)
+        self._pieces: tuple[Piece, ...] = (Piece("", weight),)
+        if self._layer is not None:
             self._pieces = FILTER_TYPES[kind].pieces(self._layer, start=True)
 
     def lost(self, choice: LayerChoice) -> float:
@@ -106,9 +105,7 @@ class _Site:
         weights = []
         shares = part_choices(self._pieces, choice, self._sets)
         for piece, share in zip(self._pieces, shares, strict=True):
-            mask = SCHEMES[share.scheme].mask(
-                piece.weight, share, self._sets.get(share.patterns)
-            )
+            mask = SCHEMES[share.scheme].mask(piece.weight, share, self._sets.get(share.patterns))
             weights.append(np.where(mask, piece.weight, np.float32(0)))
         if self._layer is None:
             return _squares(self._pieces[0].weight - weights[0])

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 import numpy as np
 
+from backend.models.filter_types import replace_filter_types
 from backend.sparsity.candidate import Candidate, LayerChoice
 from backend.sparsity.dependency import joint_scores, removal_masks, why_filters_stay
 from backend.sparsity.patterns import PatternSet, preset_patterns
@@ -104,8 +105,8 @@ def pruned_layers(
     Layers that removed filters fed come as well, dense where the candidate does not name them.
 
     Args:
-        graph: the dense graph.
-        candidate: what to prune.
+        graph: the dense graph, with filter types in place.
+        candidate: what to prune; without filter types.
         pattern_sets: by name; the shipped ones when not given.
         filter_scores: of the filters (filters,) of layers that lose some; the mean square of each
             filter when not given.
@@ -113,6 +114,9 @@ def pruned_layers(
     Raises:
         PlanError: a layer is absent, or its scheme, rate or pattern set does not fit it.
     """
+    if candidate.has_filter_types:
+        msg = "filter types are put into the graph before its layers are pruned"
+        raise ValueError(msg)
     sets = preset_patterns() if pattern_sets is None else pattern_sets
     found = {node.name: node for node in prunable_layers(graph)}
     layers = {}
@@ -133,6 +137,20 @@ def pruned_layers(
     return (layers[name] for name in found if name in layers)
 
 
+def check_candidate(
+    graph: Graph,
+    candidate: Candidate,
+    pattern_sets: Mapping[str, PatternSet] | None = None,
+) -> None:
+    """Refuse a candidate that does not fit a dense graph, filter types included; costs no run.
+
+    Raises:
+        PlanError: says which layer cannot have what.
+    """
+    then, rest = replace_filter_types(graph, candidate, pattern_sets=pattern_sets, start=False)
+    pruned_layers(then, rest, pattern_sets)
+
+
 def prune_graph(
     graph: Graph,
     candidate: Candidate,
@@ -143,12 +161,13 @@ def prune_graph(
 
     Args:
         graph: the dense graph; masks it already has on chosen layers are replaced.
-        candidate: what to prune.
+        candidate: what to prune; filter types are put in place before.
         pattern_sets: by name; the shipped ones when not given.
 
     Raises:
         PlanError: the candidate does not fit the graph.
     """
+    graph, candidate = replace_filter_types(graph, candidate, pattern_sets=pattern_sets)
     changed = {}
     for layer in pruned_layers(graph, candidate, pattern_sets):
         changed[layer.key] = Weight(layer.weight, layer.mask())

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from backend.sparsity.aim import aim_of
-from backend.models.filter_types import replace_filter_types
 from backend.sparsity.calibration import Calibration, at_positions, calibrate
 from backend.sparsity.candidate import Candidate
 from backend.sparsity.criteria import Criterion, Evidence, criterion_of
@@ -26,7 +25,7 @@ from backend.sparsity.least_squares import relative_error
 from backend.sparsity.moments import Moments
 from backend.sparsity.obs import why_no_obs
 from backend.sparsity.patterns import PatternSet
-from backend.sparsity.prune import PrunedLayer, prunable_layers, pruned_layers
+from backend.sparsity.prune import PrunedLayer, check_candidate, prunable_layers, pruned_layers
 from backend.sparsity.replaced_calibration import replace_in_calibration
 from backend.sparsity.run import Run
 from backend.sparsity.schemes.structure import BoolArray, FloatArray
@@ -114,11 +113,7 @@ def repair_layers(
     criterion = criterion_of(select)
     if not candidate.choices and (calibration is None or not calibration.started):
         return Repaired(graph)
-    if candidate.has_filter_types:  # told before the net runs
-        graph_then, rest = replace_filter_types(
-            graph, candidate, pattern_sets=pattern_sets, start=False
-        )
-        list(pruned_layers(graph_then, rest, pattern_sets))
+    check_candidate(graph, candidate, pattern_sets)  # before the net runs
     if calibration is None:
         if images is None:
             msg = "repair needs images or a calibration"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from backend.models.filter_types import replace_filter_types
@@ -16,7 +17,7 @@ from codegen.ir.node import Node
 def replace_in_calibration(
     calibration: Calibration,
     candidate: Candidate,
-    pattern_sets: dict[str, PatternSet] | None = None,
+    pattern_sets: Mapping[str, PatternSet] | None = None,
 ) -> tuple[Calibration, Candidate]:
     """Put filter types into a calibrated net and keep what its layers should make.
 
@@ -37,9 +38,7 @@ def replace_in_calibration(
     graph, rest = replace_filter_types(dense, candidate, pattern_sets=pattern_sets)
     if graph is dense:
         return calibration, candidate
-    started = frozenset(
-        node.name for node in graph.nodes if dense.by_name.get(node.name) != node
-    )
+    started = frozenset(node.name for node in graph.nodes if dense.by_name.get(node.name) != node)
     kept = [node.name for node in prunable_layers(graph) if node.name in dense.by_name]
     new = [node.name for node in prunable_layers(graph) if node.name not in dense.by_name]
     parts = calibrate_layers(_beside(dense, graph, new), calibration.images, new)
@@ -48,8 +47,11 @@ def replace_in_calibration(
             parts,
             graph=graph,
             positions={
-                **{name: calibration.positions[name] for name in kept
-                   if name in calibration.positions},
+                **{
+                    name: calibration.positions[name]
+                    for name in kept
+                    if name in calibration.positions
+                },
                 **parts.positions,
             },
             targets={**{name: calibration.targets[name] for name in kept}, **parts.targets},

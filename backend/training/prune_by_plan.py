@@ -20,6 +20,7 @@ from backend.training.algorithms.pruning_run import PruningRun
 from backend.training.algorithms.settings import PruneSettings
 from backend.training.calibration import calibrate_on
 from backend.training.evaluate import Accuracy, evaluate
+from codegen.errors import PlanError
 from codegen.ir.graph import Graph
 
 
@@ -93,6 +94,9 @@ def prune_by_plan(
     settings = settings or PruneSettings()
     indices = split_validation(data).train_indices[:images]
     if rates_by_layer:
+        if candidate.has_filter_types:
+            msg = "rates cannot be shared out where filter types stand: give each layer its rate"
+            raise PlanError(msg)
         say("share out the rates")
         candidate = share_out(
             calibrate_on(graph, data.train_images[indices[: settings.repair_images]]),
@@ -119,7 +123,7 @@ def prune_by_plan(
     )
     say("measure the pruned net")
     final = evaluate(pruned.graph, data.test_images, data.test_labels)
-    rates = tuple(achieved(pruned.graph, candidate))
+    rates = tuple(achieved(pruned.graph, candidate, graph))
     return PruneResult(
         pruned.graph,
         rates,

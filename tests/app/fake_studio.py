@@ -59,10 +59,10 @@ CONFIG: dict[str, Any] = {
         "rates": [2.25, 4.0, 8.1],
         "patterns": "natural-8",
         "group": 4,
-        "block": [4, 1],
+        "blocks": [[4, 1]],
         "balance": "balanced",
         "axes": "columns",
-        "filter_types": ["conv3x3"],
+        "filter_types": ["keep"],
     },
     "training": {"images": 4000, "epochs": 1},
 }

@@ -164,13 +164,13 @@ def test_blocks_groups_and_balance_of_the_form_are_searched_with(
     app = open_page("search", new="1")
     numbers = {w.label: w for w in app.number_input}
     numbers["Filters that share patterns"].set_value(8)
-    numbers["Channels of a block"].set_value(4)
+    next(w for w in app.multiselect if w.label.startswith("Blocks")).set_value([(4, 1), (8, 4)])
     next(w for w in app.selectbox if w.label == "Balance").set_value("unbalanced")
     app.run()
     next(b for b in app.button if b.label == "Start the search").click().run()
     space = studio.calls[-1][1][0]["space"]
     assert space["group"] == 8
-    assert space["block"] == [4, 4]
+    assert space["blocks"] == [[4, 1], [8, 4]]
     assert space["balance"] == "unbalanced"
     assert space["axes"] == "columns"
 

@@ -9,6 +9,7 @@ from backend.models.filter_types.replacement import (
     part_choices_of,
     part_names,
     replace_filter_types,
+    replaced_parts,
     why_illegal_choice,
 )
 
@@ -24,6 +25,7 @@ __all__ = [
     "part_choices_of",
     "part_names",
     "replace_filter_types",
+    "replaced_parts",
     "why_illegal_choice",
     "why_illegal_filter_type",
 ]

@@ -82,4 +82,4 @@ def _solved(made: _Double, one: _Double, other: _Double) -> _Double:
     normal = normal + _RIDGE * max(float(np.trace(normal)) / len(normal), 1e-12) * np.eye(
         len(normal)
     )
-    return np.linalg.solve(normal, made.T).T
+    return np.asarray(np.linalg.solve(normal, made.T).T)

@@ -18,12 +18,6 @@ class Keep(FilterType):
 
     def pieces(self, layer: Layer, *, start: bool) -> tuple[Piece, ...]:
         """The layer itself."""
-        return (
-            Piece(
-                "",
-                layer.weight,
-                layer.groups,
-                layer.padding_for(layer.kernel[0]),
-                is_spatial=True,
-            ),
-        )
+        top, left, bottom, right = layer.node.integers("padding")
+        padding = (top, left, bottom, right)
+        return (Piece("", layer.weight, layer.groups, padding, is_spatial=True),)

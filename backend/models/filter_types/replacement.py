@@ -86,7 +86,23 @@ def why_illegal_choice(graph: Graph, node: Node, choice: LayerChoice) -> str | N
 
 def part_names(graph: Graph, node: Node, filter_type: str) -> tuple[str, ...]:
     """Names of the convolutions that would stand in a layer's place, the layer's own last."""
+    if filter_type == KEEP:
+        return (node.name,)
     return _site(graph, node, LayerChoice(filter_type=filter_type), start=False).names
+
+
+def replaced_parts(graph: Graph, candidate: Candidate) -> dict[str, list[str]]:
+    """Layer that a candidate replaces to the names of its convolutions; none where it is skipped.
+
+    Args:
+        graph: the dense net.
+        candidate: with filter types or without.
+    """
+    return {
+        name: list(part_names(graph, graph.by_name[name], choice.filter_type))
+        for name, choice in candidate.choices
+        if choice.filter_type != KEEP
+    }
 
 
 def part_choices_of(
@@ -96,6 +112,8 @@ def part_choices_of(
     pattern_sets: Mapping[str, PatternSet] | None = None,
 ) -> tuple[LayerChoice, ...]:
     """What each of `part_names` gets of a layer's choice."""
+    if choice.filter_type == KEEP:
+        return (choice,)
     return part_choices(_site(graph, node, choice, start=False).pieces, choice, pattern_sets)
 
 
@@ -169,11 +187,12 @@ def _site(graph: Graph, node: Node, choice: LayerChoice, *, start: bool) -> _Sit
 def _passed_on(node: Node, kind: TensorType) -> Node:
     """What a skipped layer leaves behind: its addition, its activation or nothing."""
     activation = node.text("activation")
+    attrs: dict[str, AttrValue] = {}
     if len(node.inputs) > 1:
         attrs = {"activation": activation, "alpha": node.number("alpha")}
         return make_node(node.name, "add", node.inputs, (kind, node.type), attrs)
     if activation == "none":
         return make_node(node.name, "identity", node.inputs, (kind,))
-    with_alpha = activation in {"leaky_relu", "elu"}
-    attrs = {"alpha": node.number("alpha")} if with_alpha else {}
+    if activation in {"leaky_relu", "elu"}:
+        attrs = {"alpha": node.number("alpha")}
     return make_node(node.name, activation, node.inputs, (kind,), attrs)

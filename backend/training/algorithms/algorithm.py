@@ -47,8 +47,8 @@ class Algorithm(ABC):
             )
             raise PlanError(msg)
         run.claim_folder(self.name)
-        return self._run(run)
+        return self._run(run.with_filter_types(is_refitted=self.needs_epochs))
 
     @abstractmethod
     def _run(self, run: PruningRun) -> Pruned:
-        """As `run`, in a folder that is this run's."""
+        """As `run`, in a folder that is this run's and with filter types in place."""

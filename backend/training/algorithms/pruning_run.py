@@ -20,8 +20,9 @@ from backend.sparsity.batch_norm import reestimate_batch_norm
 from backend.sparsity.calibration import Calibration
 from backend.sparsity.candidate import Candidate
 from backend.sparsity.patterns import PatternSet
-from backend.sparsity.prune import prune_graph
+from backend.sparsity.prune import check_candidate, prune_graph
 from backend.sparsity.repair import Repaired, repair_layers
+from backend.sparsity.replaced_calibration import replace_in_calibration
 from backend.training.algorithms.settings import PruneSettings
 from backend.training.calibration import calibrate_on
 from backend.training.classifier import train_classifier
@@ -115,6 +116,37 @@ class PruningRun:
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
+    def with_filter_types(self, *, is_refitted: bool) -> PruningRun:
+        """The run on the net that the candidate's filter types make of the dense one.
+
+        The dense net stays the teacher, and what its layers made stays what the repair aims at.
+
+        Args:
+            is_refitted: whether the new layers are refitted at once, for whoever trains before
+                masks are chosen; else the first repair does both.
+
+        Raises:
+            PlanError: a filter type does not fit its layer.
+        """
+        if not self.candidate.has_filter_types:
+            return self
+        check_candidate(self.graph, self.candidate, self.pattern_sets)
+        self.say("put filter types in place")
+        calibration, candidate = replace_in_calibration(
+            self._calibrated(self.graph), self.candidate, self.pattern_sets
+        )
+        graph, teacher = calibration.graph, self.graph if self.teacher is None else self.teacher
+        made = replace(self, graph=graph, candidate=candidate, teacher=teacher)
+        if not is_refitted or not self.settings.repair:
+            return replace(made, calibration=calibration)
+        repaired = repair_layers(graph, Candidate(), calibration=calibration)
+        return replace(made, graph=repaired.graph, calibration=None)
+
+    def _is_started(self, graph: Graph) -> bool:
+        """Whether layers of the graph still are no more than a start."""
+        calibration = self.calibration
+        return graph is self.graph and calibration is not None and bool(calibration.started)
+
     def prune(self, graph: Graph, candidate: Candidate) -> Repaired:
         """Choose masks by the criterion and refit, or measure batch norm anew.
 
@@ -122,7 +154,7 @@ class PruningRun:
             PlanError: the candidate does not fit the graph, or there is no such criterion.
         """
         settings = self.settings
-        if not candidate.choices:
+        if not candidate.choices and not self._is_started(graph):
             return Repaired(graph)
         self.say("choose masks and repair" if settings.repair else "choose masks")
         if not settings.repair and settings.criterion == "magnitude":

@@ -57,14 +57,14 @@ def test_digest_tells_spaces_apart() -> None:
 
 
 def test_group_and_block_of_the_configuration_are_in_the_labels() -> None:
-    space = build_space(small_graph(), SpaceConfig(rates=(4.0,), group=2, block=(8, 4)))
+    space = build_space(small_graph(), SpaceConfig(rates=(4.0,), group=2, blocks=((8, 4),)))
     labels = space.labels["layer1.0.conv1"]
     assert labels == ["dense", "pattern/4/natural-8/g2", "block_punched/4/8x4"]
 
 
 def test_space_without_any_choice_is_refused() -> None:
     graph = build_model("resnet8", input_shape=(1, 28, 28), classes=10)
-    with pytest.raises(ConfigError, match="add a scheme or a rate"):
+    with pytest.raises(ConfigError, match="add a scheme, a rate or a filter type"):
         build_space(graph, SpaceConfig(schemes=("block",)))
 
 
@@ -87,7 +87,7 @@ def test_fully_connected_layers_before_the_classifier_are_searched_in_blocks() -
     b = GraphBuilder("mlp")
     y = b.linear(b.add("flatten", b.input((1, 3, 4, 4)), name="flat"), 16, name="fc1")
     graph = b.build(b.linear(b.linear(y, 16, name="fc2"), 4, name="fc3"))
-    config = SpaceConfig(schemes=("block", "filter"), rates=(2.0,), block=(4, 8), axes="both")
+    config = SpaceConfig(schemes=("block", "filter"), rates=(2.0,), blocks=((4, 8),), axes="both")
     labels = build_space(graph, config).labels
     assert labels["fc2"] == ["dense", "block/2/4x8/both", "filter/2"]
     assert "fc3" not in labels
