@@ -148,14 +148,13 @@ def _default_choices(
     problem = None
     choices: dict[str, LayerChoice] = {}
     for node in prunable_layers(graph):
-        refused = why_illegal_filter_type(graph, node, choice.filter_type)
-        if refused is not None:
-            problem = problem or f"{node.name!r}: {refused}"
-            continue
-        site = ChoiceSite(graph, node, choice.filter_type, sets)
-        if site.why_not_scheme(choice) is not None:
-            continue
-        found = site.problem(choice)
+        found = why_illegal_filter_type(graph, node, choice.filter_type)
+        if found is None:
+            site = ChoiceSite(graph, node, choice.filter_type, sets)
+            found = site.why_not_scheme(choice)
+            if found is not None and choice.filter_type == "keep":
+                continue
+            found = found or site.problem(choice)
         if found is None:
             choices[node.name] = choice
         problem = problem or found

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from backend.models.filter_types import part_choices_of, part_names, replace_filter_types
+from backend.models.filter_types import (
+    part_choices_of,
+    part_names,
+    replace_filter_types,
+    why_illegal_choice,
+)
 from backend.sparsity.candidate import Candidate, LayerChoice
 from backend.sparsity.patterns import PatternSet
 from backend.sparsity.prune import why_illegal
@@ -36,6 +41,9 @@ class ChoiceSite:
 
     def why_not_scheme(self, choice: LayerChoice) -> str | None:
         """Why a part cannot have its share of the scheme, at any rate."""
+        reason = why_illegal_choice(*self._layer, choice)
+        if reason is not None:
+            return reason
         for node, share in self._shares(choice):
             reason = why_illegal(self._graph, node, share.scheme)
             if reason is not None:
