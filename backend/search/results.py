@@ -102,7 +102,6 @@ def trial_record(
         "speedup": timing.speedup,
         "is_unstable": timing.is_unstable,
         "layer_ms": {name: round(ms * drift, 6) for name, ms in check.layer_ms.items()},
-        "replaced_ms": _replaced_ms(evaluation, check, drift),
         "max_relative_error": check.max_relative_error,
         "verified": check.max_relative_error <= TOLERANCE,
         "folder": folder,
@@ -124,24 +123,6 @@ def dense_record(
 def relative_folder(folder: Path, home: Path) -> str:
     """The folder as it is stored: relative, so that the data folder can be moved."""
     return os.fspath(folder.relative_to(home))
-
-
-def times_of_layers(record: Mapping[str, Any]) -> dict[str, float]:
-    """Milliseconds by layer of the dense net: what stands in a layer's place is added up.
-
-    A layer that was left out takes none.
-    """
-    return {**(record.get("layer_ms") or {}), **(record.get("replaced_ms") or {})}
-
-
-def _replaced_ms(evaluation: Mapping[str, Any], check: Check, drift: float) -> dict[str, float]:
-    """Time of all convolutions in a replaced layer's place; of no layer where none was timed."""
-    if not check.layer_ms:
-        return {}
-    return {
-        layer: round(drift * sum(check.layer_ms.get(name, 0.0) for name in parts), 6)
-        for layer, parts in (evaluation.get("parts") or {}).items()
-    }
 
 
 def _scores(evaluation: Mapping[str, Any]) -> dict[str, Any]:
