@@ -163,6 +163,8 @@ class SearchConfig(_Section):
     space: SpaceConfig = SpaceConfig()
     training: Training = Training()
     executor: ExecutorConfig = ExecutorConfig()
+    # "auto": the device's table where one fits; "none"; or the name or file of one.
+    latency_table: str = Field(default="auto", min_length=1, max_length=4096)
     reuse: bool = True  # take results of earlier searches from the cache
 
     @model_validator(mode="after")

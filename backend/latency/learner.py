@@ -44,8 +44,8 @@ class Measured(Protocol):
 
 
 @dataclass(frozen=True)
-class Dense:
-    """The measured baseline, as a `Measured`."""
+class MeasuredNet:
+    """A measured candidate, or the dense net; see `Measured`."""
 
     labels: Mapping[str, str]
     latency_ms: float
@@ -119,7 +119,7 @@ class LatencyLearner:
         learner = copy.copy(self)
         learner._scale = latency_ms / self.dense_ms if self.dense_ms else 1.0
         labels = dict.fromkeys(self._menus.layers, DENSE)
-        return learner._taught_trials([Dense(labels, latency_ms, step_ms)])
+        return learner._taught_trials([MeasuredNet(labels, latency_ms, step_ms)])
 
     def after(self, seen: Sequence[Measured]) -> LatencyModel:
         """The model that knows these trials as well; the last answer is kept."""

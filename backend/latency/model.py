@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -94,3 +94,17 @@ class LatencyModel:
         if self.learner is None or not seen:
             return self
         return self.learner.after(seen)
+
+    def began(self, latency_ms: float, step_ms: Mapping[str, float]) -> LatencyModel:
+        """The model of a search whose dense net was measured; see `LatencyLearner.began`."""
+        if self.learner is None:
+            return self
+        return self.learner.began(latency_ms, step_ms).model()
+
+    def told(self) -> dict[str, Any]:
+        """What the page shows beside predictions."""
+        return {
+            "source": self.source,
+            "programs": self.learnt,
+            "error": None if self.error is None else self.error.to_json(),
+        }

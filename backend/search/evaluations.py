@@ -63,6 +63,7 @@ class Evaluations:
             if proposal is None:
                 self.is_exhausted = True
                 return
+            self._ledger.foresee(proposal)
             if self._complete_from_cache(proposal):
                 continue
             folder = self._run.folder / proposal.candidate.digest[:16]

@@ -8,6 +8,7 @@ from typing import Any
 
 from optuna.trial import TrialState
 
+from backend.latency.learner import MeasuredNet
 from backend.search.front import FrontPoint, pareto_front
 from backend.search.records import SearchError
 from backend.search.results import why_unusable
@@ -30,6 +31,7 @@ class Ledger:
         self._problem = run.prepared.problem
         self._limits = self._problem.limits
         self._failures = 0
+        self._is_begun = False
         self.study = SearchStudy(
             open_storage(run.context.database.url),
             run.records.study_name,
@@ -61,7 +63,13 @@ class Ledger:
 
     def know_dense(self, dense: Mapping[str, Any]) -> None:
         """Let the sampler know the measured baseline."""
+        latency = self._problem.latency
+        if latency is not None:
+            latency = latency.began(dense["latency_ms"], dense["layer_ms"])
+            self.study.note("latency", latency.told())
+        self._is_begun = True
         self.know(
+            latency=latency,
             dense_accuracy=dense["accuracy"],
             dense_latency_ms=dense["latency_ms"],
             dense_layer_ms=dense["layer_ms"],
@@ -73,6 +81,29 @@ class Ledger:
         self._problem = replace(self._problem, **facts)
         config = self._run.config
         self.study.use_sampler(make_sampler(config.sampler, config.seed, self._problem))
+
+    def foresee(self, proposal: Proposal) -> None:
+        """Store what a candidate's latency is expected to be, before it is measured.
+
+        From the table and every measurement so far; nothing before the baseline is known.
+        """
+        if self._problem.latency is None or not self._is_begun:
+            return
+        model = self._problem.latency.after(self._seen())
+        labels = self._run.prepared.space.params(proposal.candidate)
+        proposal.trial.set_user_attr("predicted_ms", round(model.predict_ms(labels), 6))
+
+    def _seen(self) -> list[MeasuredNet]:
+        layers = self._run.prepared.space.layers
+        return [
+            MeasuredNet(
+                {name: str(trial.params[name]) for name in layers},
+                trial.user_attrs["latency_ms"],
+                trial.user_attrs.get("layer_ms") or {},
+            )
+            for trial in self.study.trials()
+            if trial.state == TrialState.COMPLETE
+        ]
 
     def complete(self, proposal: Proposal, record: Mapping[str, Any]) -> None:
         """Store a finished trial; one whose objectives are no numbers fails."""

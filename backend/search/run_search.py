@@ -10,6 +10,7 @@ from typing import Any
 from backend.config.search_file import parse_config
 from backend.devices.compilation import toolchain_cache
 from backend.jobs.context import JobContext
+from backend.search.chosen_table import with_table
 from backend.search.executor import Executor
 from backend.search.executors import ExecutorOrder, open_executor
 from backend.search.preparation import Prepared, prepare
@@ -56,6 +57,7 @@ def run_search(
     gate = TrainerGate(context.settings.home)
     log = context.settings.logs / f"search-{search_id}.log"
     with find_device(config.device, context.settings) as device:
+        prepared = with_table(prepared, device, context.settings, folder)
         setup = _setup(prepared, device, folder, context.settings)
         order = ExecutorOrder(config.executor, context.settings, setup, gate, log, config.workers)
         executor = make_executor(order)

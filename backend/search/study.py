@@ -155,6 +155,10 @@ class SearchStudy:
         """
         self._study.set_user_attr(f"{key}:{number}", value)
 
+    def note(self, key: str, value: Any) -> None:  # noqa: ANN401 - JSON
+        """Keep something about the whole study under a key of its own."""
+        self._study.set_user_attr(key, value)
+
     def annotations(self, key: str) -> dict[int, Any]:
         """What `annotate` stored under a key, by trial number."""
         prefix = f"{key}:"

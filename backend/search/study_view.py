@@ -41,11 +41,13 @@ class StudyView:
 
     Attributes:
         last_end: when a trial last ended, seconds since the epoch.
+        latency: what predicted latencies began with: `source`, `programs`, `error`.
     """
 
     trials: tuple[Trial, ...] = ()
     test_scores: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     last_end: float | None = None
+    latency: Mapping[str, Any] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=4)
@@ -66,15 +68,17 @@ def read_study(url: str, name: str) -> StudyView:
     except KeyError:
         return StudyView()
     stored = storage.get_all_trials(study_id, deepcopy=False)
+    notes = storage.get_study_user_attrs(study_id)
     scores = {
         int(key.removeprefix("test:")): value
-        for key, value in storage.get_study_user_attrs(study_id).items()
+        for key, value in notes.items()
         if key.startswith("test:")
     }
     return StudyView(
         tuple(_trial(trial) for trial in stored if _is_shown(trial)),
         scores,
         _last_end(stored),
+        notes.get("latency", {}),
     )
 
 

@@ -66,6 +66,7 @@ def get_candidate(trial_id: str) -> CandidateView:
         else PeakView(threads=peak.threads, gflops=peak.gflops, read_gbps=peak.read_gbps),
         threads=int(manifest.get("threads", 1)),
         training=evaluation.get("training"),
+        predicted_ms=record.get("predicted_ms"),
     )
 
 

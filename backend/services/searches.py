@@ -14,11 +14,14 @@ from backend.jobs.clock import now_s
 from backend.jobs.queue import add_job, new_id, request_stop, resume
 from backend.jobs.states import RESUMABLE, JobState, Wanted
 from backend.search.control import Control
+from backend.search.forecast_error import forecast_error
 from backend.search.records import SearchError
 from backend.search.study_view import StudyView, Trial, read_study
 from backend.services.times import to_datetime
 from backend.services.views import (
     AskedCandidateView,
+    ErrorView,
+    ForecastView,
     Point,
     SearchSummary,
     SearchView,
@@ -128,6 +131,7 @@ def get_search(search_id: str) -> SearchView:
         workers=control.workers,
         epochs_spent=row.epochs_spent,
         asked=_asked(database, row.id),
+        forecast=_forecast(study),
     )
 
 
@@ -242,6 +246,20 @@ def _asked(database: Database, search_id: str) -> tuple[AskedCandidateView, ...]
         )
 
 
+def _forecast(study: StudyView) -> ForecastView | None:
+    if not study.latency:
+        return None
+    done = (trial.record for trial in study.trials if trial.state == "done")
+    begun = study.latency.get("error")
+    error = forecast_error(done)
+    return ForecastView(
+        source=study.latency["source"],
+        programs=study.latency["programs"],
+        table_error=None if begun is None else ErrorView(**begun),
+        error=None if error is None else ErrorView(**error.to_json()),
+    )
+
+
 def _summary(row: Search) -> dict[str, Any]:
     return {
         "id": row.id,
@@ -306,5 +324,6 @@ def _trial_row(search_id: str, trial: Trial, study: StudyView, front: tuple[str,
         test_accuracy=None if score is None else score["accuracy"],
         size_bytes=record.get("size_bytes"),
         memory_bytes=record.get("memory_bytes"),
+        predicted_ms=record.get("predicted_ms"),
         origin=record.get("origin", ""),
     )

@@ -179,7 +179,32 @@ class TrialRow:
     test_accuracy: float | None = None
     size_bytes: int | None = None
     memory_bytes: int | None = None
+    predicted_ms: float | None = None  # before it was measured
     origin: str = ""  # "by hand: ..." or "warm start: ..."; empty: the sampler proposed it
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorView:
+    """How far predicted latencies lay from measured ones, over candidates not learnt from."""
+
+    median: float  # of |predicted - measured| / measured
+    spearman: float
+    count: int
+    largest: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastView:
+    """What a search's predicted latencies come from, and how they came true.
+
+    `table_error` is that of the table before the search, `error` that of this search's own
+    candidates, each predicted before it was measured.
+    """
+
+    source: str
+    programs: int
+    table_error: ErrorView | None
+    error: ErrorView | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,6 +240,7 @@ class SearchView(SearchSummary):
     epochs_spent: int = 0
     asked: tuple[AskedCandidateView, ...] = ()
     pause_requested: bool = False
+    forecast: ForecastView | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,6 +307,7 @@ class CandidateView:
     peak: PeakView | None = None
     threads: int = 1
     training: Json | None = None
+    predicted_ms: float | None = None  # before it was measured
 
 
 @dataclass(frozen=True, kw_only=True)

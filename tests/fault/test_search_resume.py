@@ -102,6 +102,11 @@ def test_killed_search_finishes_with_the_same_candidates(
     assert front
     assert all((t.test_accuracy == 0.9) == (t.id in front) for t in view.trials)
     assert view.dense is not None and view.dense.test_accuracy == 0.9
+    # the first candidates begin before the baseline is known; all others are predicted first
+    foreseen = [trial for trial in view.trials if trial.predicted_ms is not None]
+    assert len(foreseen) >= TRIALS - 2
+    assert view.forecast is not None and view.forecast.error is not None
+    assert view.forecast.error.count == len(foreseen)
 
 
 def test_candidate_that_kills_its_evaluator_is_tried_three_times_and_then_failed(

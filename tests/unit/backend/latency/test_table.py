@@ -102,6 +102,9 @@ def test_bad_names_damaged_files_and_two_builders_are_told(
     assert [one.name for one in store.tables()] == ["good"]
     with pytest.raises(LatencyError, match="cannot be read"):
         read_table(tmp_path / "nothing.json")
-    with store.held("good"), pytest.raises(LatencyError, match="another process"):
-        with store.held("good"):
-            pass
+    with (
+        store.held("good"),
+        pytest.raises(LatencyError, match="another process"),
+        store.held("good"),
+    ):
+        pass
