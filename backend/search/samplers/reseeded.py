@@ -22,16 +22,19 @@ class ReseededSampler(BaseSampler):
     """Rebuilds an Optuna sampler before each draw from (seed, draw).
 
     What a search proposes then follows from its seed and its stored trials alone, not from how
-    often the process was restarted.
+    often the process was restarted. In a study where nobody calls `begin`, the draw is the trial's
+    number.
     """
 
     def __init__(self, factory: Callable[[int], BaseSampler], seed: int) -> None:
         self._factory = factory
         self._seed = seed
+        self._is_told = False
         self._inner = factory(draw_seed(seed, 0))
 
     def begin(self, draw: int) -> None:
         """Called before each `ask`, with the number of candidates drawn so far."""
+        self._is_told = True
         self._inner = self._factory(draw_seed(self._seed, draw))
 
     def infer_relative_search_space(
@@ -57,7 +60,9 @@ class ReseededSampler(BaseSampler):
         return self._inner.sample_independent(study, trial, param_name, param_distribution)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """As the wrapped sampler."""
+        """As the wrapped sampler, once it is seeded."""
+        if not self._is_told:
+            self._inner = self._factory(draw_seed(self._seed, trial.number))
         self._inner.before_trial(study, trial)
 
     def after_trial(

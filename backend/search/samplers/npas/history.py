@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -32,6 +33,7 @@ class History:
             name: {_key(choice): i for i, choice in enumerate(distribution.choices)}
             for name, distribution in menu.items()
         }
+        self._only_words = all(type(key) is str for row in self._numbers.values() for key in row)
         self._signs = [-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in directions]
         self._read: list[tuple[datetime, int]] = []
         self.codes: list[Codes] = []
@@ -75,22 +77,27 @@ class History:
         self.tried.add(codes.tobytes())
         if trial.state != TrialState.COMPLETE:
             return
-        objectives = np.array(self._signs) * trial.values
-        constraints = dict(trial.constraints)
-        if np.isfinite([*objectives, *constraints.values()]).all():
+        objectives = tuple(s * v for s, v in zip(self._signs, trial.values, strict=True))
+        constraints = trial.constraints
+        if all(map(math.isfinite, (*objectives, *constraints.values()))):
             self.codes.append(codes)
-            self.results.append(Result(tuple(map(float, objectives)), constraints))
+            self.results.append(Result(objectives, constraints))
 
     def _codes(self, trial: FrozenTrial) -> Codes | None:
         """Choice numbers in the order of the menu; None where one is not of it."""
         params = trial.params
         try:
-            numbers = [known[_key(params[name])] for name, known in self._numbers.items()]
+            if self._only_words:  # half of the time that 10,000 trials take to read
+                numbers = [known[params[name]] for name, known in self._numbers.items()]
+            else:
+                numbers = [known[_key(params[name])] for name, known in self._numbers.items()]
         except KeyError:
             return None
         return np.array(numbers, dtype=np.int64)
 
 
-def _key(choice: object) -> tuple[str, object]:
+def _key(choice: object) -> object:
     """True is not 1, and nan is itself."""
+    if choice.__class__ is str:
+        return choice
     return (type(choice).__name__, repr(choice) if choice != choice else choice)

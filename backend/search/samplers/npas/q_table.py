@@ -43,21 +43,30 @@ class QTable:
             episodes: (episodes, layers).
             rewards: r_T under each limit, (limits, episodes).
         """
-        layers = episodes.shape[1]
+        count, layers = episodes.shape
+        width = self.values.shape[-1]
         shaped = rewards / layers
         future = np.zeros_like(rewards)
-        states = np.concatenate([np.zeros_like(episodes[:, :1]), episodes[:, :-1]], axis=1)
-        width = self.values.shape[-1]
+        states = np.concatenate([np.zeros_like(episodes[:, :1]), episodes[:, :-1]], axis=1).T
+        # Entries of all layers in one row each, alike ones side by side.
+        rows = (np.arange(layers)[:, None] * width + states) * width + episodes.T
+        order = rows.argsort(axis=1)
+        arranged = np.take_along_axis(rows, order, axis=1)
+        begins = np.ones(rows.shape, dtype=bool)
+        begins[:, 1:] = arranged[:, 1:] != arranged[:, :-1]
+        starts = begins.ravel().nonzero()[0]
+        visits = np.diff(starts, append=rows.size)
+        visited = arranged.ravel()[starts]
+        steps = 1.0 - (1.0 - self._eta) ** visits
+        bounds = np.searchsorted(starts, np.arange(layers + 1) * count).tolist()
+        table = self.values.reshape(len(self.values), -1)
         for layer in range(layers - 1, -1, -1):
-            table = self.values[:, layer].reshape(len(self.values), -1)
-            entries = states[:, layer] * width + episodes[:, layer]
-            visited, which = np.unique(entries, return_inverse=True)
-            targets = shaped + self._gamma * future
-            sums = np.array([np.bincount(which, weights=row) for row in targets])
-            visits = np.bincount(which)
-            kept = (1.0 - self._eta) ** visits
-            table[:, visited] = kept * table[:, visited] + (1.0 - kept) * sums / visits
-            future = self.values[:, layer][:, states[:, layer]].max(axis=-1)
+            here = slice(bounds[layer], bounds[layer + 1])
+            targets = (shaped + self._gamma * future)[:, order[layer]]
+            sums = np.add.reduceat(targets, starts[here] - layer * count, axis=1)
+            old = table[:, visited[here]]
+            table[:, visited[here]] = old + steps[here] * (sums / visits[here] - old)
+            future = self.values[:, layer, states[layer]].max(axis=-1)
 
     def walk(self, limit: int, count: int, epsilon: float, random: np.random.Generator) -> Codes:
         """Episodes by the epsilon-greedy policy of one limit; ties are broken by chance.

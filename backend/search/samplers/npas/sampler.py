@@ -237,7 +237,8 @@ class NpasSampler(BaseSampler):
         edges = list(zip(range(len(names) - 1), range(1, len(names)), strict=True))
         if is_problem and self._problem is not None and self._problem.edges:
             places = {name: place for place, name in enumerate(names)}
-            edges = [(places[one], places[other]) for one, other in self._problem.edges]
+            known = (pair for pair in self._problem.edges if places.keys() >= set(pair))
+            edges = [(places[one], places[other]) for one, other in known]
         return Predictor(labels, neighbours(len(names), edges), self._settings)
 
     @property
