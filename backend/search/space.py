@@ -40,7 +40,7 @@ class Space:
         """Names of the layers that are searched."""
         return tuple(name for name, _ in self.menus)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of candidates; the dense one counts."""
         return math.prod(len(menu) for _, menu in self.menus)
@@ -50,7 +50,7 @@ class Space:
         """SHA-256 of layers and labels."""
         return hashlib.sha256(json.dumps(self.labels).encode()).hexdigest()
 
-    @property
+    @cached_property
     def labels(self) -> dict[str, list[str]]:
         """Label of each choice of each layer: what Optuna stores as a category."""
         return {name: [choice.label for choice in menu] for name, menu in self.menus}

@@ -1,15 +1,25 @@
-"""A study as others read it: trials that were evaluated, without Optuna's own types."""
+"""A study as others read it: trials that were evaluated, without Optuna's own types.
+
+A finished trial never changes, so each is read and converted once a process: looking at a search
+again costs what is new in it.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property
+from threading import Lock
 from typing import Any
 
-from optuna.storages import RDBStorage
+import optuna
 from optuna.trial import FrozenTrial, TrialState
+
+from backend.search.study import open_storage
+
+KEPT = 4
+"""Studies that stay read."""
 
 _STATES = {TrialState.RUNNING: "running", TrialState.COMPLETE: "done", TrialState.FAIL: "failed"}
 
@@ -28,7 +38,7 @@ class Trial:
     params: Mapping[str, str]
     record: Mapping[str, Any]
 
-    @property
+    @cached_property
     def label(self) -> str:
         """How many layers take each scheme at each rate, the most frequent first."""
         counts = Counter("/".join(label.split("/")[:2]) for label in self.params.values())
@@ -50,10 +60,8 @@ class StudyView:
     latency: Mapping[str, Any] = field(default_factory=dict)
 
 
-@lru_cache(maxsize=4)
-def _storage(url: str) -> RDBStorage:
-    connect = {"connect_args": {"timeout": 30}} if url.startswith("sqlite") else {}
-    return RDBStorage(url, engine_kwargs=connect)
+_readers: dict[tuple[str, str], _Reader] = {}
+_opening = Lock()
 
 
 def read_study(url: str, name: str) -> StudyView:
@@ -62,24 +70,59 @@ def read_study(url: str, name: str) -> StudyView:
     Trials that were interrupted and tried again, and proposals that repeated an earlier one, are
     bookkeeping and left out.
     """
-    storage = _storage(url)
+    with _opening:
+        reader = _readers.pop((url, name), None)
+        if reader is None:
+            try:
+                reader = _Reader(url, name)
+            except KeyError:
+                return StudyView()
+        _readers[url, name] = reader  # the last one used stands last
+        while len(_readers) > KEPT:
+            del _readers[next(iter(_readers))]
     try:
-        study_id = storage.get_study_id_from_name(name)
-    except KeyError:
+        return reader.view()
+    except KeyError:  # it was deleted since
+        with _opening:
+            _readers.pop((url, name), None)
         return StudyView()
-    stored = storage.get_all_trials(study_id, deepcopy=False)
-    notes = storage.get_study_user_attrs(study_id)
-    scores = {
-        int(key.removeprefix("test:")): value
-        for key, value in notes.items()
-        if key.startswith("test:")
-    }
-    return StudyView(
-        tuple(_trial(trial) for trial in stored if _is_shown(trial)),
-        scores,
-        _last_end(stored),
-        notes.get("latency", {}),
-    )
+
+
+class _Reader:
+    """One study and those of its trials that cannot change any more."""
+
+    def __init__(self, url: str, name: str) -> None:
+        # Optuna's `Study` asks the database for unfinished and new trials alone.
+        self._study = optuna.load_study(study_name=name, storage=open_storage(url))
+        self._finished: dict[int, Trial | None] = {}
+        self._last_end: float | None = None
+        self._lock = Lock()
+
+    def view(self) -> StudyView:
+        with self._lock:
+            shown = [self._shown(trial) for trial in self._study.get_trials(deepcopy=False)]
+            notes = self._study.user_attrs
+            scores = {
+                int(key.removeprefix("test:")): value
+                for key, value in notes.items()
+                if key.startswith("test:")
+            }
+            return StudyView(
+                tuple(trial for trial in shown if trial is not None),
+                scores,
+                self._last_end,
+                notes.get("latency", {}),
+            )
+
+    def _shown(self, trial: FrozenTrial) -> Trial | None:
+        if trial.number in self._finished:
+            return self._finished[trial.number]
+        found = _trial(trial) if _is_shown(trial) else None
+        if trial.state.is_finished():
+            self._finished[trial.number] = found
+            if found is not None and trial.datetime_complete is not None:
+                self._last_end = max(self._last_end or 0.0, trial.datetime_complete.timestamp())
+        return found
 
 
 def _is_shown(trial: FrozenTrial) -> bool:
@@ -97,8 +140,3 @@ def _trial(trial: FrozenTrial) -> Trial:
         {name: str(label) for name, label in trial.params.items()},
         dict(trial.user_attrs),
     )
-
-
-def _last_end(trials: list[FrozenTrial]) -> float | None:
-    ends = (trial.datetime_complete for trial in trials if _is_shown(trial))
-    return max((moment.timestamp() for moment in ends if moment is not None), default=None)

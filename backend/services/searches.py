@@ -105,6 +105,7 @@ def get_search(search_id: str) -> SearchView:
     row, job = _row(database, search_id)
     study = read_study(database.url, row.study_name)
     front = tuple(str(trial_id) for trial_id in row.front or ())
+    on_front = frozenset(front)
     running = job.state == JobState.RUNNING
     control = Control.of(row.config, row.control)
     elapsed_s = row.elapsed_s
@@ -119,7 +120,7 @@ def get_search(search_id: str) -> SearchView:
         elapsed_s=elapsed_s,
         eta_s=_eta_s(row, control.budget, elapsed_s) if running else None,
         dense=_point(row.dense),
-        trials=tuple(_trial_row(row.id, trial, study, front) for trial in study.trials),
+        trials=tuple(_trial_row(row.id, trial, study, on_front) for trial in study.trials),
         front=front,
         cancel_requested=job.wanted is not None,
         pause_requested=job.wanted == Wanted.PAUSE,
@@ -302,7 +303,9 @@ def _point(dense: Mapping[str, Any] | None) -> Point | None:
     )
 
 
-def _trial_row(search_id: str, trial: Trial, study: StudyView, front: tuple[str, ...]) -> TrialRow:
+def _trial_row(
+    search_id: str, trial: Trial, study: StudyView, front: frozenset[str]
+) -> TrialRow:
     trial_id = f"{search_id}-{trial.number}"
     score = study.test_scores.get(trial.number)
     record = trial.record

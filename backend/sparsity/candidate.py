@@ -108,7 +108,7 @@ class LayerChoice:
             parts.append({"rows": "rows", "both": "rows and columns"}[self.axes])
         return ", ".join([*parts, *([] if self.is_balanced else ["unbalanced"])])
 
-    @property
+    @cached_property
     def label(self) -> str:
         """A short text such as `pattern/8.1/natural-8/g8`; `parse` reads it back.
 

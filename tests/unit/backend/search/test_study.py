@@ -102,3 +102,22 @@ def test_limits_are_stored_as_constraints_of_the_trial(url: str) -> None:
     study.complete(proposal, 0.9, 1.5, {}, {"latency_ms": 0.5})
     (trial,) = study.trials()
     assert trial.constraints == {"latency_ms": 0.5}
+
+
+def test_others_read_each_finished_trial_once(url: str) -> None:
+    assert read_study(url, "s") == StudyView()
+    study = open_study(url)
+    first, second = study.propose(), study.propose()
+    assert first is not None and second is not None
+    study.complete(first, 0.9, 1.0, {"accuracy": 0.9}, {})
+    before = read_study(url, "s")
+    assert [trial.state for trial in before.trials] == ["done", "running"]
+    study.fail(second, "because")
+    study.annotate(first.number, "test", {"accuracy": 0.8})
+    after = read_study(url, "s")
+    assert [trial.state for trial in after.trials] == ["done", "failed"]
+    assert after.trials[0] is before.trials[0]
+    assert after.trials[1].record["error"] == "because"
+    assert after.test_scores == {first.number: {"accuracy": 0.8}}
+    assert before.last_end is not None and after.last_end is not None
+    assert before.last_end <= after.last_end
