@@ -303,9 +303,7 @@ def _point(dense: Mapping[str, Any] | None) -> Point | None:
     )
 
 
-def _trial_row(
-    search_id: str, trial: Trial, study: StudyView, front: frozenset[str]
-) -> TrialRow:
+def _trial_row(search_id: str, trial: Trial, study: StudyView, front: frozenset[str]) -> TrialRow:
     trial_id = f"{search_id}-{trial.number}"
     score = study.test_scores.get(trial.number)
     record = trial.record
