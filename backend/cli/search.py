@@ -20,6 +20,13 @@ def register(app: typer.Typer) -> None:
             str | None,
             typer.Option(metavar="ID", help="Go on with a stopped search; 'last' is the newest."),
         ] = None,
+        enqueue: Annotated[
+            str | None,
+            typer.Option(
+                metavar="ID",
+                help="Try PLAN.yaml, or a candidate's id, given in place of CONFIG.yaml, next.",
+            ),
+        ] = None,
         change: Annotated[
             str | None,
             typer.Option(
@@ -68,27 +75,45 @@ def register(app: typer.Typer) -> None:
         if change is not None:
             _change(change, changes)
             return
-        if (config is None) == (resume is None):
-            msg = "give either CONFIG.yaml or --resume ID"
+        if enqueue is not None:
+            _enqueue(enqueue, config)
+            return
+        if config is None and resume is None:
+            msg = "give CONFIG.yaml, --resume ID, or both to go on with another budget"
             raise typer.BadParameter(msg)
         if resume is not None and sampler is not None:
             msg = "a resumed search keeps its sampler: leave out --sampler, or start a new search"
             raise typer.BadParameter(msg)
         place = _place(executor, address)
+        given = None if config is None else load_config(config).model_dump(mode="json")
         if resume is not None:
             known = get_search(resume)
-            search_id = known.id if known.state == "done" else resume_search(known.id, place)
+            is_done = known.state == "done" and given is None
+            search_id = known.id if is_done else resume_search(known.id, place, config=given)
         else:
-            assert config is not None
-            wanted = load_config(config).model_dump(mode="json")
+            assert given is not None
             if sampler is not None:
-                wanted = parse_config({**wanted, "sampler": sampler}).model_dump(mode="json")
-            search_id = start_search({**wanted, "executor": {**wanted["executor"], **place}})
+                given = parse_config({**given, "sampler": sampler}).model_dump(mode="json")
+            search_id = start_search({**given, "executor": {**given["executor"], **place}})
         view = follow(search_id)
         if json != "-":
             print_front(view)
         if json is not None:
             write_json(search_json(view), json)
+
+
+def _enqueue(search_id: str, wanted: Path | None) -> None:
+    from backend.config.plan_file import read_plan
+    from backend.services.enqueue import enqueue_candidate, enqueue_plan
+
+    if wanted is None:
+        msg = "--enqueue ID goes with PLAN.yaml or a candidate's id"
+        raise typer.BadParameter(msg)
+    if wanted.suffix or wanted.exists():
+        found = enqueue_plan(search_id, read_plan(wanted), wanted.name)
+    else:
+        found = enqueue_candidate(search_id, str(wanted))
+    typer.echo(f"search {found} tries {wanted} next")
 
 
 def _change(search_id: str, changes: dict[str, Any]) -> None:

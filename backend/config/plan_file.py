@@ -87,12 +87,20 @@ def load_plan(
         PlanError: the file cannot be read, has unknown keys, names an absent layer, or asks for a
             scheme or rate that a layer cannot have; the message says where.
     """
+    return parse_plan(read_plan(path), graph, name=path.name, pattern_sets=pattern_sets)
+
+
+def read_plan(path: Path) -> str:
+    """Text of a plan file.
+
+    Raises:
+        PlanError: the file cannot be read.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         msg = f"the plan {path.name!r} cannot be read: {error}"
         raise PlanError(msg) from None
-    return parse_plan(text, graph, name=path.name, pattern_sets=pattern_sets)
 
 
 def parse_plan(

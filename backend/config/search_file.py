@@ -165,6 +165,7 @@ class SearchConfig(_Section):
     executor: ExecutorConfig = ExecutorConfig()
     # "auto": the device's table where one fits; "none"; or the name or file of one.
     latency_table: str = Field(default="auto", min_length=1, max_length=4096)
+    warm_start: tuple[str, ...] = ()  # ids of earlier searches: their fronts are tried first
     reuse: bool = True  # take results of earlier searches from the cache
 
     @model_validator(mode="after")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from backend.search.evaluation_key import evaluation_key
-from backend.search.results import package_memory, read_evaluation
+from backend.search.results import GRAPH_FILE, package_memory, read_evaluation
 from backend.search.surroundings import Surroundings
 from backend.sparsity.candidate import Candidate
 
@@ -32,6 +33,19 @@ class EvaluationCache:
             record["memory_bytes"] = package_memory(self._run.home / folder)
         return record, search_id
 
+    def trained(self, candidate: Candidate) -> Path | None:
+        """Folder of a net that was trained just so for another device or target, or None.
+
+        Model, data, candidate, training and seed agree; its package and its times do not count.
+        """
+        if not self._run.config.reuse:
+            return None
+        found = self._run.records.cached(self._training_key(candidate))
+        folder = None if found is None else self._run.home / found[1]
+        if folder is None or not (folder / GRAPH_FILE).exists() or read_evaluation(folder) is None:
+            return None
+        return folder
+
     def keep(self, candidate: Candidate, record: Mapping[str, Any], folder: str) -> None:
         """Remember a record.
 
@@ -39,18 +53,23 @@ class EvaluationCache:
             FencedError: the lease is lost.
         """
         choices = json.loads(candidate.to_json()) if candidate.choices else {}
-        self._run.records.store(self._key(candidate), choices, record, folder)
+        for key in (self._key(candidate), self._training_key(candidate)):
+            self._run.records.store(key, choices, record, folder)
 
     def _key(self, candidate: Candidate) -> str:
+        device = self._run.device
+        parts = {"device": device.identity, "target": device.target}
+        return evaluation_key(self._training_parts(candidate) | parts)
+
+    def _training_key(self, candidate: Candidate) -> str:
+        return evaluation_key(self._training_parts(candidate))
+
+    def _training_parts(self, candidate: Candidate) -> dict[str, Any]:
         config, digests = self._run.config, self._run.prepared.digests
-        return evaluation_key(
-            {
-                "graph": digests["model"],
-                "data": digests["data"],
-                "candidate": candidate.to_json(),
-                "training": config.training.model_dump(mode="json"),
-                "seed": config.seed,
-                "device": self._run.device.identity,
-                "target": self._run.device.target,
-            }
-        )
+        return {
+            "graph": digests["model"],
+            "data": digests["data"],
+            "candidate": candidate.to_json(),
+            "training": config.training.model_dump(mode="json"),
+            "seed": config.seed,
+        }

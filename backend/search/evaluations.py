@@ -13,6 +13,7 @@ from backend.search.results import epochs_of, read_evaluation, why_unusable
 from backend.search.study import Proposal
 from backend.search.surroundings import DENSE, Surroundings
 from backend.search.timing_queue import Ready, TimingQueue
+from backend.search.warm_start import WARM
 from backend.sparsity.candidate import Candidate
 
 
@@ -53,8 +54,7 @@ class Evaluations:
         if evaluation is not None:
             self._queue.dense = Ready(folder, evaluation)
             return
-        payload = {"candidate": Candidate().to_json(), "folder": str(folder)}
-        self._run.executor.submit(Task(DENSE, "evaluate", payload))
+        self._submit(DENSE, Candidate(), folder)
 
     def fill(self, may_start: Callable[[], bool]) -> None:
         """Begin candidates while an evaluator is free and the budget allows."""
@@ -71,9 +71,8 @@ class Evaluations:
             if evaluation is not None:  # trained before an interruption, never timed
                 self._queue.add(Ready(folder, evaluation, proposal))
                 continue
-            payload = {"candidate": proposal.candidate.to_json(), "folder": str(folder)}
             self._running[str(proposal.number)] = proposal
-            self._run.executor.submit(Task(str(proposal.number), "evaluate", payload))
+            self._submit(str(proposal.number), proposal.candidate, folder)
 
     def take(self, outcome: Outcome) -> None:
         """Pass on what an evaluator has ended.
@@ -99,8 +98,20 @@ class Evaluations:
         folder = Path(outcome.task.payload["folder"])
         self._queue.add(Ready(folder, outcome.result, proposal))
 
+    def _submit(self, task_id: str, candidate: Candidate, folder: Path) -> None:
+        """Have a candidate trained and built, or built alone where it was trained before."""
+        payload = {"candidate": candidate.to_json(), "folder": str(folder)}
+        trained = self._cache.trained(candidate)
+        if trained is None:
+            self._run.executor.submit(Task(task_id, "evaluate", payload))
+        else:
+            again = {**payload, "trained": str(trained)}
+            self._run.executor.submit(Task(task_id, "rebuild", again))
+
     def _complete_from_cache(self, proposal: Proposal) -> bool:
         dense = self._run.records.dense
+        if WARM in proposal.trial.user_attrs:
+            return False  # its latency is measured anew
         found = None if dense is None else self._cache.find(proposal.candidate)
         if found is None or dense is None:
             return False

@@ -21,6 +21,7 @@ from backend.data.splits import Indices, Split, split_validation
 from backend.models.filter_types import replaced_parts
 from backend.search.candidate_files import build_candidate
 from backend.search.evaluator_main import Handler
+from backend.search.results import EVALUATION_FILE, GRAPH_FILE, read_evaluation
 from backend.sparsity.batch_norm import reestimate_batch_norm
 from backend.sparsity.calibration import Calibration, calibrate
 from backend.sparsity.candidate import Candidate
@@ -45,7 +46,11 @@ def make_handlers(setup: Mapping[str, Any]) -> Mapping[str, Handler]:
     """The task kinds of an evaluator process."""
     torch.set_num_threads(1)
     evaluator = Evaluator(setup)
-    return {"evaluate": evaluator.evaluate, "score": evaluator.score}
+    return {
+        "evaluate": evaluator.evaluate,
+        "rebuild": evaluator.rebuild,
+        "score": evaluator.score,
+    }
 
 
 class Evaluator:
@@ -129,6 +134,31 @@ class Evaluator:
             "seconds": clock.laps,
         }
         write_whole(aside / "evaluation.json", json.dumps(result).encode())
+        shutil.rmtree(folder, ignore_errors=True)
+        aside.replace(folder)
+        return result
+
+    def rebuild(self, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Build a net that was trained before for this search's target, into a folder of its own.
+
+        Args:
+            payload: `folder`, and `trained`, the folder of the earlier evaluation.
+
+        Returns:
+            What `evaluation.json` in the folder says: `reused` and what the earlier one said, with
+            the size of this package.
+        """
+        folder, trained = Path(payload["folder"]), Path(payload["trained"])
+        aside = folder.with_name(f".{folder.name}.part")
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(mode=0o700, parents=True)
+        clock = _Stopwatch()
+        graph = load_graph(trained / GRAPH_FILE)
+        save_graph(graph, aside / GRAPH_FILE)
+        size_bytes = self._build(graph, aside, clock)
+        known = read_evaluation(trained) or {}
+        result = {**known, "size_bytes": size_bytes, "seconds": clock.laps, "reused": True}
+        write_whole(aside / EVALUATION_FILE, json.dumps(result).encode())
         shutil.rmtree(folder, ignore_errors=True)
         aside.replace(folder)
         return result

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import select
 
@@ -15,6 +16,7 @@ from backend.data.registry import open_data
 from backend.latency.new_learner import new_learner
 from backend.models.zoo import MODELS, load_model
 from backend.search.front import Limits
+from backend.search.identity import data_details, model_details, space_details
 from backend.search.layer_edges import layer_edges
 from backend.search.problem import Problem
 from backend.search.space import Space, build_space
@@ -34,6 +36,7 @@ class Prepared:
     Attributes:
         graph: the trained base model.
         digests: of model, data, space and settings: what a resume must find unchanged.
+        details: the same parts in a form that tells what has changed.
         problem: what the sampler may know; the dense baseline is filled in when it is measured.
         pattern_sets: those the space names, by name.
     """
@@ -45,10 +48,21 @@ class Prepared:
     problem: Problem
     pattern_sets: dict[str, PatternSet]
     digests: dict[str, str]
+    details: dict[str, dict[str, Any]]
 
 
-def prepare(config: SearchConfig, database: Database, store: ArtifactStore) -> Prepared:
-    """Load model and data and build space and tables.
+@dataclass(frozen=True)
+class OpenedSpace:
+    """Model, data and menus of a search: enough to judge a candidate."""
+
+    graph: Graph
+    data: ImageData
+    space: Space
+    pattern_sets: dict[str, PatternSet]
+
+
+def open_space(config: SearchConfig, database: Database, store: ArtifactStore) -> OpenedSpace:
+    """Load model and data and build the space.
 
     Raises:
         PunchcardError: the model or the data cannot be opened, do not fit each other, or leave
@@ -60,6 +74,18 @@ def prepare(config: SearchConfig, database: Database, store: ArtifactStore) -> P
         graph = replace(graph, preprocessing=data.preprocessing)
     pattern_sets = pattern_sets_of(config.space.patterns, graph, database)
     space = build_space(graph, config.space, pattern_sets[config.space.patterns])
+    return OpenedSpace(graph, data, space, pattern_sets)
+
+
+def prepare(config: SearchConfig, database: Database, store: ArtifactStore) -> Prepared:
+    """Load model and data and build space and tables.
+
+    Raises:
+        PunchcardError: as `open_space`.
+    """
+    opened = open_space(config, database, store)
+    graph, data, space = opened.graph, opened.data, opened.space
+    pattern_sets = opened.pattern_sets
     settings = {
         "patterns": pattern_sets[config.space.patterns].patterns,
         "sampler": config.sampler,
@@ -82,7 +108,13 @@ def prepare(config: SearchConfig, database: Database, store: ArtifactStore) -> P
         "space": space.digest,
         "settings": hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest(),
     }
-    return Prepared(config, graph, data, space, problem, pattern_sets, digests)
+    details = {
+        "model": model_details(config.model, graph),
+        "data": data_details(config.data, data),
+        "space": space_details(space),
+        "settings": settings,
+    }
+    return Prepared(config, graph, data, space, problem, pattern_sets, digests, details)
 
 
 def pattern_sets_of(name: str, graph: Graph, database: Database) -> dict[str, PatternSet]:

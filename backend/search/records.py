@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlalchemy import select
 
 from backend.jobs.clock import now_s
 from backend.jobs.context import JobContext
+from backend.search.identity import differences
 from backend.storage.tables import Evaluation, Search
 from codegen.errors import PunchcardError
 
@@ -60,18 +62,29 @@ class SearchRecords:
         if "dense" in changes:
             self.dense = changes["dense"]
 
-    def check_digests(self, digests: Mapping[str, str]) -> None:
-        """Store the digests at the first run; afterwards they must be the same.
+    def check_identity(
+        self, digests: Mapping[str, str], details: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        """Store digests and details at the first run; afterwards the digests must be the same.
+
+        Args:
+            digests: SHA-256 of each part (model, data, space, settings).
+            details: the same parts as JSON objects, to tell what has changed.
 
         Raises:
             SearchError: names every part that is no longer what the search began with.
         """
         if self.digests is None:
-            self.update(digests=dict(digests))
-            self.digests = dict(digests)
+            self.digests = {**digests, "details": dict(details)}
+            self.update(digests=self.digests)
             return
+        # As the database gives it back: tuples are lists there.
+        new = json.loads(json.dumps(details))
+        old = self.digests.get("details", {})
         changed = [
-            f"{part} was {str(self.digests.get(part))[:12]}, is now {digest[:12]}"
+            differences(part, old[part], new[part])
+            if part in old and old[part] != new[part]
+            else f"{part} was {str(self.digests.get(part))[:12]}, is now {digest[:12]}"
             for part, digest in digests.items()
             if self.digests.get(part) != digest
         ]

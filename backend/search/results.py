@@ -17,6 +17,7 @@ TOLERANCE = 1e-4
 """Largest difference to torch, relative to the largest output, that counts as the same."""
 
 EVALUATION_FILE = "evaluation.json"
+GRAPH_FILE = "graph.safetensors"
 TIMING_FILE = "timing.json"
 PACKAGE_FOLDER = "package"
 
@@ -43,7 +44,12 @@ def package_memory(folder: Path) -> int | None:
 
 
 def epochs_of(evaluation: Mapping[str, Any]) -> int:
-    """Epochs that an evaluation trained, all its trainings added up; 0 of a mere repair."""
+    """Epochs that an evaluation trained, all its trainings added up.
+
+    0 of a mere repair, and of a net that was trained before and only built anew.
+    """
+    if evaluation.get("reused"):
+        return 0
     trainings = (evaluation.get("training") or {}).get("trainings") or ()
     return sum(int(training.get("epochs") or 0) for training in trainings)
 

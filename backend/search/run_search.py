@@ -51,7 +51,7 @@ def run_search(
     total = config.budget.trials or 0
     context.progress("preparing", 0, total, "opening the model, the images and the device")
     prepared = prepare(config, context.database, open_artifacts(context.settings))
-    records.check_digests(prepared.digests)
+    records.check_identity(prepared.digests, prepared.details)
     folder = context.settings.artifacts / "searches" / search_id
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     gate = TrainerGate(context.settings.home)

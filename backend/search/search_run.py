@@ -1,8 +1,9 @@
 """The loop of a search: propose, evaluate in other processes, time here, store, repeat.
 
-The parts, each in a file of its own: `budget_use` (may another candidate start), `evaluations`
-(what the evaluators work on), `timing_queue` (what waits to be timed), `ledger` (the study and
-all that is known), `final_scores` (the test images, after the end).
+The parts, each in a file of its own: `budget_use` (may another candidate start), `warm_start` and
+`asked` (what is tried before the sampler's proposals), `evaluations` (what the evaluators work
+on), `timing_queue` (what waits to be timed), `ledger` (the study and all that is known),
+`final_scores` (the test images, after the end).
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from backend.jobs.errors import CancelledError
+from backend.search.asked import AskedCandidates
 from backend.search.budget_use import BudgetUse
 from backend.search.evaluation_cache import EvaluationCache
 from backend.search.evaluations import Evaluations
@@ -17,6 +20,7 @@ from backend.search.final_scores import FinalScores
 from backend.search.ledger import Ledger
 from backend.search.surroundings import POLL_S, Surroundings
 from backend.search.timing_queue import TimingQueue
+from backend.search.warm_start import WarmStart
 
 
 class SearchRun:
@@ -27,15 +31,34 @@ class SearchRun:
         cache = EvaluationCache(run)
         self._ledger = Ledger(run)
         self._budget = BudgetUse(run, self._ledger)
+        self._warm_start = WarmStart(run, self._ledger)
+        self._asked = AskedCandidates(run, self._ledger)
         self._queue = TimingQueue(run, self._ledger, cache)
         self._evaluations = Evaluations(run, self._ledger, cache, self._queue)
 
     def run(self) -> Mapping[str, Any]:
-        """Go on until the budget is spent or nothing new is left, then score the front."""
+        """Go on until the budget is spent or nothing new is left, then score the front.
+
+        Raises:
+            CancelledError: it was paused or cancelled; candidates in training are queued again.
+            FencedError: another runner has taken it up.
+        """
+        try:
+            self._search()
+            FinalScores(self._run, self._ledger).run()
+        except CancelledError:
+            self._ledger.study.recover(died=False)
+            raise
+        front = self._ledger.store_progress()
+        return {"search_id": self._run.records.search_id, "front": front}
+
+    def _search(self) -> None:
         self._evaluations.begin_dense()
+        self._warm_start.begin()
         while not self._is_done():
             self._run.context.check()
             self._budget.refresh()
+            self._asked.take_up()
             self._evaluations.fill(self._may_start)
             for outcome in self._run.executor.poll(POLL_S):
                 self._evaluations.take(outcome)
@@ -43,9 +66,6 @@ class SearchRun:
                 self._report(self._queue.step)
                 self._queue.time_all()
             self._report()
-        FinalScores(self._run, self._ledger).run()
-        front = self._ledger.store_progress()
-        return {"search_id": self._run.records.search_id, "front": front}
 
     def _may_start(self) -> bool:
         return self._budget.allows(len(self._evaluations), len(self._queue))

@@ -22,6 +22,8 @@ MAX_RETRIES = 2
 DUPLICATES_IN_A_ROW = 8  # then a random new candidate stands in for the sampler
 SMALL_SPACE = 4096
 RANDOM_TRIES = 10_000
+KEPT = ("asked", "warm_start", "origin")
+"""Attributes that go with a candidate when it is queued again."""
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -84,10 +86,26 @@ class SearchStudy:
         """All trials as stored."""
         return self._study.get_trials(deepcopy=False)
 
-    def recover(self) -> int:
-        """End trials that a dead process left running and queue their candidates again.
+    def enqueue(self, labels: Mapping[str, str], attrs: Mapping[str, Any]) -> None:
+        """Put a candidate in front of what the sampler would propose next."""
+        self._study.enqueue_trial(dict(labels), user_attrs=dict(attrs))
+
+    def note(self, key: str) -> None:
+        """Remember in the study that something was done."""
+        self._study.set_user_attr(key, True)
+
+    def is_noted(self, key: str) -> bool:
+        """Whether `note` has been called with this key."""
+        return key in self._study.user_attrs
+
+    def recover(self, *, died: bool = True) -> int:
+        """End trials that a process left running and queue their candidates again.
 
         A candidate whose process died with it three times fails for good.
+
+        Args:
+            died: whether the process died, so that the candidate may be to blame; False where it
+                stopped because somebody paused the search.
 
         Returns:
             The number of candidates queued again.
@@ -101,15 +119,17 @@ class SearchStudy:
             retries = int(trial.user_attrs.get("retries", 0))
             if draw is None:  # it died before it had a candidate; the draw is repeated
                 self._end_interrupted(trial, "the search was interrupted")
-            elif retries >= MAX_RETRIES:
+            elif died and retries >= MAX_RETRIES:
                 self._fail(trial.number, f"the search died {retries + 1} times during this trial")
             else:
                 # Queued first: a kill between the two lines must not lose the candidate.
                 if not any(t.number > trial.number and _draw(t) == draw for t in trials):
-                    attrs = {"draw": draw, "retries": retries + 1}
+                    kept = {key: trial.user_attrs[key] for key in KEPT if key in trial.user_attrs}
+                    attrs = {**kept, "draw": draw, "retries": retries + int(died)}
                     self._study.enqueue_trial(dict(trial.params), user_attrs=attrs)
                     queued += 1
-                self._end_interrupted(trial, "the search was interrupted; tried again")
+                reason = "interrupted" if died else "paused"
+                self._end_interrupted(trial, f"the search was {reason}; tried again")
         return queued
 
     def propose(self) -> Proposal | None:

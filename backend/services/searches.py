@@ -13,8 +13,9 @@ from backend.config.search_file import Budget
 from backend.jobs.clock import now_s
 from backend.jobs.queue import add_job, new_id, request_stop, resume
 from backend.jobs.states import RESUMABLE, JobState, Wanted
-from backend.search.control import Control
+from backend.search.control import LIMITS, Control
 from backend.search.forecast_error import forecast_error
+from backend.search.identity import differences
 from backend.search.records import SearchError
 from backend.search.study_view import StudyView, Trial, read_study
 from backend.services.times import to_datetime
@@ -48,6 +49,7 @@ def start_search(config: Mapping[str, Any], *, request_id: str | None = None) ->
 
     Raises:
         ConfigError: the configuration has problems.
+        SearchError: it names an earlier search that there is not.
     """
     checked = search_file.parse_config(config)
     with open_database().write() as session:
@@ -55,6 +57,10 @@ def start_search(config: Mapping[str, Any], *, request_id: str | None = None) ->
             known = session.scalar(select(Search).where(Search.request_id == request_id))
             if known is not None:
                 return known.id
+        for earlier in checked.warm_start:
+            if session.get(Search, earlier) is None:
+                msg = f"warm_start: there is no search {earlier!r}; take the id of an earlier one"
+                raise SearchError(msg)
         search_id = new_id()[:8]
         job = add_job(
             session,
@@ -102,7 +108,7 @@ def get_search(search_id: str) -> SearchView:
         SearchError: there is no such search.
     """
     database = open_database()
-    row, job = _row(database, search_id)
+    row, job = find_search(database, search_id)
     study = read_study(database.url, row.study_name)
     front = tuple(str(trial_id) for trial_id in row.front or ())
     on_front = frozenset(front)
@@ -154,26 +160,45 @@ def pause_search(search_id: str) -> None:
     _stop(search_id, Wanted.PAUSE)
 
 
-def resume_search(search_id: str, executor: Mapping[str, Any] | None = None) -> str:
+def resume_search(
+    search_id: str,
+    executor: Mapping[str, Any] | None = None,
+    *,
+    config: Mapping[str, Any] | None = None,
+) -> str:
     """Queue a stopped search again and return its id; it goes on at its last finished trial.
 
     Args:
-        search_id: the search.
+        search_id: of the search; "last" is the newest.
         executor: keys to change in its section `executor`: a cluster has another address today.
+        config: what the user takes the search to be. Its budget, workers and executor are
+            taken up, anything else has to be as it was.
 
     Raises:
-        SearchError: there is no such search.
-        ConfigError: the section would not be valid.
+        SearchError: there is no such search, or it was started with another configuration; the
+            message tells the differences.
+        ConfigError: a configuration would not be valid.
         JobError: it is done, or still stopping.
     """
     database = open_database()
-    row, job = _row(database, search_id)
-    if executor:
-        section = {**(row.config.get("executor") or {}), **executor}
-        config = search_file.parse_config({**row.config, "executor": section})
+    row, job = find_search(database, search_id)
+    place = dict(executor or {})
+    if config is not None:
+        asked = search_file.parse_config(config)
+        _refuse_another(row, asked)
+        place = asked.executor.model_dump(mode="json") | place
+    if place:
+        section = {**(row.config.get("executor") or {}), **place}
+        moved = search_file.parse_config({**row.config, "executor": section})
         with database.write() as session:
             stored = session.get_one(Search, row.id)
-            stored.config = config.model_dump(mode="json", exclude_none=True)
+            stored.config = moved.model_dump(mode="json", exclude_none=True)
+    if config is not None:
+        budget = asked.budget.model_dump(exclude_none=True)
+        change_search(row.id, **{**dict.fromkeys(LIMITS, 0), **budget}, workers=asked.workers)
+        _, job = find_search(database, row.id)
+        if job.state == JobState.DONE:
+            return row.id  # its budget is what it was
     resume(database, job.id)
     return row.id
 
@@ -198,7 +223,7 @@ def change_search(
         SearchError: there is no such search, or nothing would limit it.
     """
     database = open_database()
-    row, job = _row(database, search_id)
+    row, job = find_search(database, search_id)
     limits = {"trials": trials, "minutes": minutes, "epochs": epochs}
     with database.write() as session:
         stored = session.get_one(Search, row.id)
@@ -211,13 +236,31 @@ def change_search(
     return row.id
 
 
+def _refuse_another(row: Search, asked: search_file.SearchConfig) -> None:
+    old, new = (
+        config.model_dump(mode="json", exclude={"budget", "workers", "executor"})
+        for config in (search_file.parse_config(row.config, f"search {row.id}"), asked)
+    )
+    if old != new:
+        msg = (
+            f"search {row.id} cannot go on with another configuration: "
+            f"{differences('settings', old, new)}; start a new one"
+        )
+        raise SearchError(msg)
+
+
 def _stop(search_id: str, wanted: Wanted) -> None:
     database = open_database()
-    _, job = _row(database, search_id)
+    _, job = find_search(database, search_id)
     request_stop(database, job.id, wanted)
 
 
-def _row(database: Database, search_id: str) -> tuple[Search, Job]:
+def find_search(database: Database, search_id: str) -> tuple[Search, Job]:
+    """Rows of a search and its job; `last` is the newest one.
+
+    Raises:
+        SearchError: there is no such search.
+    """
     with database.read() as session:
         row = _newest(session) if search_id == "last" else session.get(Search, search_id)
         if row is None:

@@ -94,7 +94,7 @@ def test_demo_deploys_the_fastest_point_that_loses_at_most_one_point() -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["search"], "give either CONFIG.yaml or --resume ID"),
+        (["search"], "give CONFIG.yaml, --resume ID, or both"),
         (["search", "--resume", "last"], "there is no search yet"),
         (["search", "--resume", "deadbeef"], "there is no search 'deadbeef'"),
         (["search", "absent.yaml"], "cannot be read"),

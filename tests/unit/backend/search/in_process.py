@@ -15,10 +15,12 @@ from typing import Any, cast
 import numpy as np
 
 from backend.jobs.context import JobContext
+from backend.jobs.errors import CancelledError
 from backend.jobs.lease import LeaseTable
 from backend.jobs.log import open_log
 from backend.jobs.states import JobState
 from backend.search.executor import Outcome, Task
+from backend.search.results import read_evaluation
 from backend.search.run_search import run_search
 from backend.search.search_device import SearchDevice
 from backend.services.searches import get_search, start_search
@@ -57,6 +59,7 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
     arena = 1000 + round(1000 * share)
     manifest = {"layers": [], "share": share, "weights_bytes": 1000, "arena_bytes": arena}
     (folder / "package" / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "graph.safetensors").touch()
     (folder / "evaluation.json").write_text(json.dumps(result))
     return result
 
@@ -98,6 +101,9 @@ class InProcess:
 
     def _outcome(self, task: Task) -> Outcome:
         self.done.append(task)
+        if task.kind == "rebuild":
+            known = read_evaluation(Path(task.payload["trained"])) or {}
+            return Outcome(task, {**evaluate(task.payload), **known, "reused": True})
         if task.kind == "score":
             return Outcome(task, {"accuracy": 0.9, "loss": 0.3, "count": 1, "standard_error": 0.1})
         try:
@@ -143,7 +149,8 @@ def run(
     """Run a queued search to its end.
 
     Raises:
-        PunchcardError: it fails, or is stopped.
+        PunchcardError: it fails.
+        CancelledError: it was paused or cancelled; its job is then paused.
     """
     executor = InProcess(evaluate, on_poll)
 
@@ -153,9 +160,17 @@ def run(
         yield SearchDevice("fake", cast(DeviceAgent, Agent()), target, device)
 
     context = _claim()
-    run_search(context, search_id, make_executor=lambda *_: executor, find_device=find_device)
-    with context.database.write() as session:
-        session.get_one(Job, context.job_id).state = JobState.DONE
+    after = JobState.FAILED
+    try:
+        run_search(context, search_id, make_executor=lambda *_: executor, find_device=find_device)
+        after = JobState.DONE
+    except CancelledError:
+        after = JobState.PAUSED
+        raise
+    finally:
+        with context.database.write() as session:
+            job = session.get_one(Job, context.job_id)
+            job.state, job.wanted = after, None
     return get_search(search_id), executor
 
 

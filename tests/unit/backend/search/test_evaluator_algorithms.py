@@ -12,6 +12,7 @@ import torch
 from backend.config.search_file import Admm, Training
 from backend.search import evaluator as evaluator_module
 from backend.search.evaluator import Evaluator
+from backend.search.results import epochs_of, package_memory
 from backend.sparsity.candidate import Candidate, LayerChoice
 from backend.sparsity.patterns import natural_patterns
 from backend.sparsity.schemes import SCHEMES
@@ -29,26 +30,31 @@ MATRIX = [
 ]
 
 
-def evaluate(folder: Path, monkeypatch: pytest.MonkeyPatch, candidate: Candidate, **more: object):
+def open_evaluator(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, target: str = "host", **more: object
+) -> Evaluator:
     torch.set_num_threads(1)
     monkeypatch.setattr(evaluator_module, "open_data", lambda _name: DATA)
     save_graph(NET, folder / "base.safetensors")
     training = Training(
         images=64, repair_images=32, validation_images=16, batch=16, epochs=2, **more
     )
-    evaluator = Evaluator(
+    return Evaluator(
         {
             "graph": str(folder / "base.safetensors"),
             "data": "bars",
             "training": training.model_dump(mode="json"),
             "seed": 0,
-            "target": "host",
+            "target": target,
             "cache": str(toolchain_cache()),
             "pattern_sets": [natural_patterns(NET).to_json()],
         }
     )
+
+
+def evaluate(folder: Path, monkeypatch: pytest.MonkeyPatch, candidate: Candidate, **more: object):
     payload = {"candidate": candidate.to_json(), "folder": str(folder / "trial")}
-    return evaluator.evaluate(payload)
+    return open_evaluator(folder, monkeypatch, **more).evaluate(payload)
 
 
 @pytest.mark.parametrize(("algorithm", "scheme"), MATRIX)
@@ -77,3 +83,23 @@ def test_the_dense_baseline_is_trained_without_being_pruned(
     assert found["rate"] == 1.0
     assert found["training"]["algorithm"] == "one_shot"
     assert found["training"]["trainings"][0]["epochs"] == 2
+
+
+def test_net_that_was_trained_before_is_built_for_another_target_and_not_trained_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidate = Candidate.of({"middle": LayerChoice("filter", 2.0)})
+    first = evaluate(tmp_path, monkeypatch, candidate)
+    other = open_evaluator(tmp_path, monkeypatch, target="aarch64-generic")
+    folders = {"folder": str(tmp_path / "again"), "trained": str(tmp_path / "trial")}
+    found = other.rebuild({"candidate": candidate.to_json(), **folders})
+    assert (found["accuracy"], found["graph_digest"]) == (first["accuracy"], first["graph_digest"])
+    assert (epochs_of(first), epochs_of(found)) == (2, 0)
+    again = load_graph(tmp_path / "again" / "graph.safetensors")
+    assert again.digest == load_graph(tmp_path / "trial" / "graph.safetensors").digest
+    manifest = json.loads((tmp_path / "again" / "package" / "manifest.json").read_text())
+    assert "aarch64" in json.dumps(manifest["target"])
+    assert package_memory(tmp_path / "again") == (
+        manifest["weights_bytes"] + manifest["arena_bytes"]
+    )
+    assert (tmp_path / "again" / "check_outputs.npy").exists()
