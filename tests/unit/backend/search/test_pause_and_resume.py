@@ -75,7 +75,7 @@ def test_configuration_given_at_resume_is_compared_and_its_budget_taken_up() -> 
     view, _ = run(search_id)
     config = dict(view.config or {})
     with pytest.raises(SearchError, match=r"settings: seed 3 -> 4, training.epochs 2 -> 1"):
-        searches.resume_search(search_id, {**config, "seed": 4, "training": {"epochs": 1}})
-    searches.resume_search(search_id, {**config, "budget": {"trials": 3}, "workers": 1})
+        searches.resume_search(search_id, config={**config, "seed": 4, "training": {"epochs": 1}})
+    searches.resume_search(search_id, config={**config, "budget": {"trials": 3}, "workers": 1})
     view, _ = run(search_id)
     assert (view.finished_trials, view.workers) == (3, 1)
