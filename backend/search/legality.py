@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backend.search.space import DENSE, Space
+from backend.search.space import Space
 from backend.sparsity.candidate import Candidate, LayerChoice
 
+DENSE = LayerChoice().label
 SHOWN = 8  # labels of a menu in a message
 
 
@@ -30,7 +31,7 @@ def why_outside(space: Space, candidate: Candidate) -> str | None:
 
 def labels_in(space: Space, choices: Mapping[str, str]) -> dict[str, str]:
     """A label for every searched layer; those that `choices` does not name stay dense."""
-    return {layer: choices.get(layer, DENSE.label) for layer in space.layers}
+    return {layer: choices.get(layer, DENSE) for layer in space.layers}
 
 
 def _menu_words(menu: tuple[LayerChoice, ...], choice: LayerChoice) -> str:
