@@ -90,14 +90,6 @@ class SearchStudy:
         """Put a candidate in front of what the sampler would propose next."""
         self._study.enqueue_trial(dict(labels), user_attrs=dict(attrs))
 
-    def note(self, key: str) -> None:
-        """Remember in the study that something was done."""
-        self._study.set_user_attr(key, True)
-
-    def is_noted(self, key: str) -> bool:
-        """Whether `note` has been called with this key."""
-        return key in self._study.user_attrs
-
     def recover(self, *, died: bool = True) -> int:
         """End trials that a process left running and queue their candidates again.
 
@@ -178,6 +170,10 @@ class SearchStudy:
     def note(self, key: str, value: Any) -> None:  # noqa: ANN401 - JSON
         """Keep something about the whole study under a key of its own."""
         self._study.set_user_attr(key, value)
+
+    def is_noted(self, key: str) -> bool:
+        """Whether `note` has been called with this key."""
+        return key in self._study.user_attrs
 
     def annotations(self, key: str) -> dict[int, Any]:
         """What `annotate` stored under a key, by trial number."""

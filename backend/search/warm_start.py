@@ -33,7 +33,7 @@ class WarmStart:
             done_key = f"warm_started:{search_id}"
             if not self._ledger.study.is_noted(done_key):
                 self._queue_front(search_id, known)
-                self._ledger.study.note(done_key)
+                self._ledger.study.note(done_key, True)
 
     def _queue_front(self, search_id: str, known: set[str | None]) -> None:
         space, context = self._run.prepared.space, self._run.context
