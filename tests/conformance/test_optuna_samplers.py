@@ -13,9 +13,11 @@ from optuna.testing.pytest_samplers import (
 )
 
 from backend.search.samplers.npas import NpasSampler
+from backend.search.samplers.punchcard import PunchcardSampler
 
 SAMPLERS: dict[str, Callable[[], BaseSampler]] = {
     "npas": lambda: NpasSampler(seed=0),
+    "punchcard": lambda: PunchcardSampler(seed=0),
 }
 
 

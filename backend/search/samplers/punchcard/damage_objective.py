@@ -147,10 +147,10 @@ class _Relation:
 
     def __init__(self, dense: float, scores: FloatArray, accuracy: FloatArray) -> None:
         self._dense = dense
-        lost = np.maximum(dense - accuracy, 0.0)
         # Near the dense net accuracies must be right; far from it nobody looks.
-        weight = 1.0 / (lost + 0.02)
-        self._factors, _ = nnls(_curves(scores) * weight[:, None], lost * weight)
+        curves = _curves(scores)
+        weight = 1.0 / (curves[:, 0] + 0.1)
+        self._factors, _ = nnls(curves * weight[:, None], (dense - accuracy) * weight)
 
     def accuracy(self, scores: FloatArray) -> FloatArray:
         """Of scores of any shape."""

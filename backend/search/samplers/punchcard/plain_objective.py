@@ -85,6 +85,9 @@ class PlainObjective:
             form.parts, form.variances, rows, rest / form.scale, np.ones(rest.size)
         )
         effects, constant = model.sample(random, samples)
+        # What the effects do not explain decides on which side of a limit a trial ends. It is the
+        # same for all candidates of a sample, so that it prefers none of them.
+        constant += random.normal(size=samples) * form.variances.noise**0.5
         return Belief(
             expected.table + form.scale * model.mean(),
             expected.table + form.scale * effects,

@@ -23,6 +23,8 @@ ROUNDS = 2
 """First the pool, then all neighbours of its best one."""
 MODEL_TRIALS = 512
 EVIDENCE_TRIALS = 128
+SURE = 0.8
+"""Share of samples in which a candidate has to keep every limit, while some candidate does."""
 UNIFORM = 8
 """Uniform draws to begin with where there are no tables."""
 
@@ -34,6 +36,7 @@ class Proposer:
         objectives: in the order of the study's.
         constraints: by name; only those that trials report are looked at.
         reference_of: (objectives,) the point that bounds the hypervolume, in a situation.
+        bounds: (objectives,) limits that the study's user set on the objectives themselves.
         first: where to begin; None: uniform draws.
         spread: how many candidates `first` chooses.
     """
@@ -44,6 +47,7 @@ class Proposer:
         objectives: Sequence[Objective],
         constraint: Callable[[str], Objective],
         reference_of: Callable[[Situation], FloatArray],
+        bounds: FloatArray | None = None,
         first: Callable[[Situation], FirstCandidates] | None = None,
         spread: int = UNIFORM,
     ) -> None:
@@ -51,6 +55,7 @@ class Proposer:
         self._objectives = objectives
         self._constraint = constraint
         self._reference_of = reference_of
+        self._bounds = np.full(len(objectives), np.inf) if bounds is None else bounds
         self._first = first
         self._spread = spread
         self._forms: dict[object, Form] = {}
@@ -109,7 +114,7 @@ class Proposer:
             crossovers(parents, CHILDREN, random),
         ]
         rows = now.new_ones(np.concatenate([*fronts, *children]))
-        judge = _Judge(now, beliefs, limits, self._reference_of(now))
+        judge = _Judge(now, beliefs, limits, self._reference_of(now), self._bounds)
         best, best_score = None, -np.inf
         for _ in range(ROUNDS):
             if not rows.size:
@@ -136,7 +141,9 @@ class _Judge:
         beliefs: Sequence[Belief],
         limits: Sequence[Belief],
         reference: FloatArray,
+        bounds: FloatArray,
     ) -> None:
+        self._bounds = bounds
         self._beliefs = beliefs
         self._limits = limits
         self._reference = reference
@@ -165,7 +172,11 @@ class _Judge:
         for limit in self._limits:
             excess = limit.values(rows)
             over += np.maximum(excess, 0.0) / (float(np.abs(excess).max()) or 1.0)
+        is_within = (over <= 0) & (values <= self._bounds).all(axis=-1)
         score: FloatArray = np.where(over > 0, 0.0, gain).mean(axis=0)
+        safe = np.where(is_within.mean(axis=0) >= SURE, score, 0.0)
+        if safe.max() > 0:
+            return np.asarray(safe)
         if score.max() > 0:
             return score
         beyond = np.maximum(values - self._reference, 0.0) / np.maximum(

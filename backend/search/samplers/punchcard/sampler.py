@@ -132,16 +132,15 @@ class PunchcardSampler(BaseSampler):
 
 
 def _label_of(menus: dict[str, CategoricalDistribution]) -> LabelOf:
-    labels = {name: _labels(one) for name, one in menus.items()}
+    # Types are told apart, since 1 and True are the same key.
+    labels = {
+        name: {(type(x), x): label for x, label in zip(one.choices, _labels(one), strict=True)}
+        for name, one in menus.items()
+    }
 
     def label_of(trial: FrozenTrial, name: str) -> str | None:
-        if name not in trial.params:
-            return None
-        value = trial.params[name]
-        try:
-            return labels[name][int(menus[name].to_internal_repr(value))]
-        except ValueError:
-            return None
+        value = trial.params.get(name)
+        return labels[name].get((type(value), value))
 
     return label_of
 

@@ -48,10 +48,31 @@ def search_proposer(options: Options, problem: Problem) -> Proposer:
         options,
         objectives,
         lambda name: PlainObjective(options, traits, lambda seen: seen.over[name]),
-        lambda now: reference,
+        lambda now: _within_reach(problem, reference, now),
+        _bounds(problem),
         first,
         int(np.clip(round(SPREAD_SHARE * problem.budget), SPREAD_LEAST, SPREAD_MOST)),
     )
+
+
+def _within_reach(problem: Problem, reference: FloatArray, now: Situation) -> FloatArray:
+    """The reference, moved to less accuracy where limits allow nothing better.
+
+    Candidates that lose more than `WORST_LOSS` against the best one within the limits count for
+    nothing, unless the search says what does.
+    """
+    if problem.limits.accuracy is not None or problem.reference_accuracy is not None:
+        return reference
+    within = now.values[now.is_feasible & (now.values[:, 1] <= reference[1])]
+    if not within.size:
+        return reference
+    return np.array([max(reference[0], within[:, 0].min() + WORST_LOSS), reference[1]])
+
+
+def _bounds(problem: Problem) -> FloatArray:
+    """Limits of the search on its objectives."""
+    worst, slowest = problem.limits.accuracy, problem.limits.latency_ms
+    return np.array([np.inf if worst is None else -worst, np.inf if slowest is None else slowest])
 
 
 def _reference(problem: Problem) -> FloatArray:
