@@ -27,6 +27,9 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
     candidate = Candidate.from_json(payload["candidate"])
     with (FOLDER / "evaluated").open("a") as file:
         file.write(candidate.digest + "\n")
+    pids = FOLDER / "pids"
+    pids.mkdir(exist_ok=True)
+    (pids / str(os.getpid())).touch()
     time.sleep(0.05)
     kill = FOLDER / "kill"
     if candidate.choices and kill.exists() and (left := int(kill.read_text() or 0)) > 0:

@@ -1,13 +1,16 @@
-"""Evaluators of a real Ray cluster on loopback: answers, folders, lost machines, closed doors."""
+"""A real Ray cluster on loopback: answers, folders, lost machines, closed doors, random kills."""
 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 
+import optuna
 import psutil
 import pytest
 
@@ -15,12 +18,15 @@ from backend.config.executor_config import ExecutorConfig
 from backend.search.executor import ExecutorError, Outcome, Task
 from backend.search.executors import ExecutorOrder, open_executor
 from backend.search.executors.ray_executor import RayExecutor
+from backend.search.study import open_storage
 from backend.search.trainers import TrainerGate
+from backend.services.searches import get_search, start_search
 from backend.storage.settings import load_settings
-from tests.fault.worker_site import ROOT, wait_until
+from tests.fault.worker_site import ROOT, Site, is_alive, wait_until
 from tests.fixtures.ray_site import RaySite, ray_site
 
 ENTRY = "tests.unit.backend.search.odd_evaluator:make_handlers"
+KINDS = "tests.fault.search_parts:KINDS"
 PATIENCE_S = 120.0
 
 
@@ -30,7 +36,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RaySite]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))
         patch.setenv("PUNCHCARD_HOME", str(tmp_path_factory.mktemp("node")))
+        patch.setenv("FAULT_FOLDER", str(tmp_path_factory.mktemp("faults")))
         with ray_site(head_cpus=2) as site:
+            site.folder = Path(os.environ["FAULT_FOLDER"])
             yield site
 
 
@@ -171,3 +179,87 @@ def test_cluster_that_cannot_be_reached_is_one_sentence(
     order = ExecutorOrder(config, load_settings(), {}, TrainerGate(tmp_path), tmp_path / "log", 1)
     with pytest.raises(ExecutorError, match=sentence):
         open_executor(order)
+
+
+def finished(search_id: str) -> dict[str, tuple[float | None, float | None]]:
+    trials = get_search(search_id).trials
+    return {t.id: (t.accuracy, t.latency_ms) for t in trials if t.state == "done"}
+
+
+class Victims:
+    """What a search consists of, each part ready to be killed; a killed part is replaced."""
+
+    def __init__(self, site: Site, cluster: RaySite, job_id: str) -> None:
+        self._site = site
+        self._cluster = cluster
+        self._job_id = job_id
+        self._worker = site.start_worker(KINDS)
+        self._cluster.add_node(cpus=1)
+
+    def evaluator(self) -> None:
+        living = [int(p.name) for p in (self._cluster.folder / "pids").iterdir()]
+        living = [pid for pid in living if is_alive(pid)]
+        if living:
+            os.kill(max(living), signal.SIGKILL)
+
+    def node(self) -> None:
+        self._cluster.add_node(cpus=1)
+        self._cluster.kill_node()
+
+    def runner(self) -> None:
+        pid = self._site.job(self._job_id).pid
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+
+    def worker(self) -> None:
+        self._worker.kill()
+        self._worker.wait()
+        runner = self._site.job(self._job_id).pid
+        wait_until(lambda: runner is None or not is_alive(runner), PATIENCE_S)
+        self._worker = self._site.start_worker(KINDS)
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("kills", "seed"), [(6, 0), pytest.param(50, 1, marks=pytest.mark.slow)])
+def test_search_survives_kills_of_worker_runner_evaluator_and_node(
+    cluster: RaySite, site: Site, monkeypatch: pytest.MonkeyPatch, kills: int, seed: int
+) -> None:
+    monkeypatch.setenv("FAULT_FOLDER", str(cluster.folder))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PUNCHCARD_MAX_CRASHES", "1000")
+    monkeypatch.setenv("PUNCHCARD_ARTIFACTS", str(site.folder / "shared"))
+    trials = 3 * kills
+    search_id = start_search(
+        {
+            "model": "resnet8",
+            "sampler": "random",
+            "seed": seed,
+            "reuse": False,
+            "workers": 3,
+            "budget": {"trials": trials},
+            "executor": {"kind": "ray", "address": cluster.address, "cpus": 0.5},
+        }
+    )
+    job_id = get_search(search_id).job_id
+    assert job_id is not None
+    victims = Victims(site, cluster, job_id)
+    kinds = [("evaluator", "node", "runner", "worker")[turn % 4] for turn in range(kills)]
+    Random(seed).shuffle(kinds)
+    acknowledged: dict[str, tuple[float | None, float | None]] = {}
+    for kind in kinds:
+        before = len(acknowledged)
+        wait_until(lambda before=before: len(finished(search_id)) > before, PATIENCE_S)
+        acknowledged |= finished(search_id)
+        getattr(victims, kind)()
+    wait_until(lambda: site.job(job_id).state in ("done", "failed"), PATIENCE_S + 5 * kills)
+    view = get_search(search_id)
+    assert (view.state, view.error) == ("done", None)
+    assert view.finished_trials == trials
+    assert {key: finished(search_id)[key] for key in acknowledged} == acknowledged
+    stored = optuna.load_study(study_name=search_id, storage=open_storage(site.database.url))
+    assert {trial.state.name for trial in stored.trials} <= {"COMPLETE", "FAIL"}
+    candidates = [t.user_attrs["candidate"] for t in stored.trials if t.state.name == "COMPLETE"]
+    assert len(candidates) == len(set(candidates)) == trials
+    front = set(view.front)
+    assert front
+    assert all((trial.test_accuracy == 0.9) == (trial.id in front) for trial in view.trials)
