@@ -6,18 +6,14 @@ from typing import Any
 import streamlit as st
 
 from app.components import links
+from app.components.space_form import layer_menus, space_fields
 from app.viewmodels.deployments import device_title
 from app.viewmodels.numbers import count, percent
 from app.viewmodels.search_form import (
     ALGORITHMS,
-    AXES,
-    BALANCES,
-    BLOCKS,
     CRITERIA,
     PRESETS,
-    RATES,
     SAMPLERS,
-    SCHEMES,
     Config,
     from_yaml,
     merged,
@@ -25,7 +21,7 @@ from app.viewmodels.search_form import (
     to_yaml,
     with_preset,
 )
-from backend.services import data, devices, models, patterns, searches
+from backend.services import data, devices, models, searches
 
 
 def search_form() -> Config | None:
@@ -86,6 +82,7 @@ def widgets(base: Config, key: str) -> Config:
         budget = budget_fields(base, key)
         st.markdown("**Space**")
         space = space_fields(base)
+        seed = seed_field(base)
     training = base.get("training") or {}
     if training:
         with st.expander("Training of each candidate"):
@@ -93,7 +90,9 @@ def widgets(base: Config, key: str) -> Config:
     values: dict[str, Any] = {**what, "budget": budget, "constraints": limits, "space": space}
     if training:
         values["training"] = training
-    return merged(base, **values)
+    config = merged(base, **values, seed=seed)
+    layers = layer_menus(config)
+    return merged(config, space={"layers": layers}) if layers else config
 
 
 def what_fields(base: Config) -> dict[str, Any]:
@@ -206,90 +205,19 @@ def limit_fields(base: Config) -> dict[str, Any]:
     }
 
 
-def space_fields(base: Config) -> dict[str, Any]:
-    """Draw what each layer may choose from."""
-    space = base.get("space") or {}
-    wanted = [name for name in space.get("schemes", ()) if name in SCHEMES]
-    schemes = st.multiselect(
-        "Schemes",
-        list(SCHEMES),
-        default=wanted,
-        format_func=lambda n: SCHEMES[n],
-        help="Kinds of structure. A layer that a scheme does not fit leaves it out.",
+def seed_field(base: Config) -> int:
+    """Draw the seed of the search."""
+    return int(
+        st.number_input(
+            "Seed",
+            min_value=0,
+            max_value=2**31 - 1,
+            value=int(base.get("seed") or 0),
+            step=1,
+            help="The same seed and settings propose the same candidates.",
+            key="form-seed",
+        )
     )
-    fields: dict[str, Any] = {}
-    if "patterns" in space:
-        sets = {view.name: view for view in patterns.list_pattern_sets()}
-        fields["patterns"] = _select(
-            "Pattern set",
-            list(sets),
-            links.id_from_address("patterns") or str(space["patterns"]),
-            lambda n: f"{n} – preset" if sets[n].preset else n,
-            "The set that pattern layers choose from; edit sets on the Patterns page.",
-        )
-    rates = st.multiselect(
-        "Rates (dense ÷ kept weights)",
-        sorted({*RATES, *(float(r) for r in space.get("rates", ()))}),
-        default=[float(rate) for rate in space.get("rates", ())],
-        format_func=lambda rate: f"{rate:g}×",
-        help="4× keeps a quarter of a layer's weights. Dense is always allowed.",
-    )
-    seed = st.number_input(
-        "Seed",
-        min_value=0,
-        max_value=2**31 - 1,
-        value=int(base.get("seed") or 0),
-        step=1,
-        help="The same seed and settings propose the same candidates.",
-        key="form-seed",
-    )
-    base["seed"] = int(seed)
-    with st.expander("Blocks and groups"):
-        fields |= structure_fields(space)
-    return {"schemes": list(schemes), "rates": sorted(rates), **fields}
-
-
-def structure_fields(space: dict[str, Any]) -> dict[str, Any]:
-    """Draw what filters and channels share; keys that the configuration has not are left out."""
-    fields: dict[str, Any] = {}
-    if "group" in space:
-        fields["group"] = int(
-            st.number_input(
-                "Filters that share patterns",
-                min_value=1,
-                max_value=1024,
-                value=int(space["group"]),
-                help="Larger groups run faster, 1 lets each filter choose for itself.",
-            )
-        )
-    if "blocks" in space:
-        sizes = [(int(block[0]), int(block[1])) for block in space["blocks"]]
-        blocks = st.multiselect(
-            "Blocks (filters × channels)",
-            sorted({*BLOCKS, *sizes}),
-            default=sizes,
-            format_func=lambda block: f"{block[0]} × {block[1]}",
-            help="What lies in one block keeps the same positions. Several sizes are all tried.",
-        )
-        fields["blocks"] = [list(block) for block in blocks]
-    if "balance" in space:
-        fields["balance"] = _select(
-            "Balance",
-            list(BALANCES),
-            str(space["balance"]),
-            lambda n: BALANCES[n],
-            "Balanced layers give every thread the same work; unbalanced ones keep the largest "
-            "weights wherever they are, as the papers do.",
-        )
-    if "axes" in space:
-        fields["axes"] = _select(
-            "Inside blocks of fully connected layers",
-            list(AXES),
-            str(space["axes"]),
-            lambda n: AXES[n],
-            "What goes by itself in each block. Only for the scheme block.",
-        )
-    return fields
 
 
 def training_fields(base: Config, key: str) -> dict[str, Any]:

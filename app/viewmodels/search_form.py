@@ -46,7 +46,8 @@ AXES = {
     "both": "both – as in the paper",
 }
 BLOCKS = ((4, 1), (8, 1), (8, 4), (16, 1), (16, 4))
-RATES = (1.5, 2.25, 3.0, 4.0, 6.0, 8.1, 12.0, 16.0)
+MENU_TITLES = {"sample": "Sample project", "npas": "NPAS", "full": "Full"}
+RATES = (1.0, 1.5, 2.0, 2.25, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.1, 10.0, 12.0, 16.0)
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def build_space(graph: Graph, config: SpaceConfig, patterns: PatternSet | None =
     Raises:
         ConfigError: no layer has anything to choose, or one that the configuration names has not.
     """
-    nodes = {node.name: node for node in _searched_nodes(graph)}
+    nodes = {node.name: node for node in searched_layers(graph)}
     _check_named(graph, config, nodes)
     menus = []
     for name, node in nodes.items():
@@ -106,7 +106,8 @@ def build_space(graph: Graph, config: SpaceConfig, patterns: PatternSet | None =
     return Space(tuple(menus))
 
 
-def _searched_nodes(graph: Graph) -> list[Node]:
+def searched_layers(graph: Graph) -> list[Node]:
+    """Layers that a search may choose for, whether or not they have anything to choose."""
     inputs = {name for name, _ in graph.inputs}
     return [
         node

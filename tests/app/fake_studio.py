@@ -22,6 +22,7 @@ from backend.services.finalizations import (
 )
 from backend.services.pattern_views import CensusEntry, TradePoint
 from backend.services.replacements import ReplaceableRow
+from backend.services.search_space import FilterTypeCard, SpaceLayer, SpaceView
 from backend.services.training import RecipeCard
 from backend.services.views import (
     CandidateView,
@@ -382,6 +383,36 @@ class FakeStudio:
     def start_library(self, model: str, data: str, **options: Any) -> str:
         self.calls.append(("start_library", (model, data, options)))
         return "job-library"
+
+    def list_filter_types(self) -> tuple[FilterTypeCard, ...]:
+        words = {"keep": "As it is", "conv1x1": "1×1", "skip": "Skip"}
+        return tuple(
+            FilterTypeCard(name=name, title=title, says=f"{title}.")
+            for name, title in words.items()
+        )
+
+    def list_menus(self) -> dict[str, dict[str, Any]]:
+        full = {"filter_types": ["keep", "conv1x1", "skip"], "rates": [2.0, 5.0]}
+        return {"sample": {}, "full": {**full, "pattern_rates": [2.25]}}
+
+    def describe_space(self, config: dict[str, Any]) -> SpaceView | None:
+        space = config["space"]
+        own = space.get("layers") or {}
+        if (own.get("fc0") or {}).get("schemes") == ["pattern"]:
+            return SpaceView(problem="space.layers: 'fc0' has nothing to choose (pattern: no)")
+        each = 1 + len(space["schemes"]) * len(space["rates"])
+        layers = tuple(
+            SpaceLayer(
+                name=name,
+                output_shape=(16, 28, 28),
+                choices=each,
+                filter_types=tuple(space["filter_types"]),
+                schemes=("dense", *space["schemes"]),
+                narrowed=name in own,
+            )
+            for name in ("layer1.0.conv1", "layer1.0.conv2", "fc0")
+        )
+        return SpaceView(layers=layers, size=each ** len(layers))
 
     def validate_patterns(self, patterns: Any) -> list[str]:
         found = []
@@ -770,6 +801,7 @@ MODULES = {
     ),
     "pattern_study": ("study_patterns", "extract_patterns", "trade_patterns"),
     "pattern_libraries": ("start_library",),
+    "search_space": ("list_filter_types", "list_menus", "describe_space"),
     "searches": (
         "default_config",
         "validate_config",

@@ -175,6 +175,38 @@ def test_blocks_groups_and_balance_of_the_form_are_searched_with(
     assert space["axes"] == "columns"
 
 
+def test_menu_filter_types_and_a_layers_own_menu_are_searched_with(
+    open_page: Open, studio: FakeStudio
+) -> None:
+    app = open_page("search", new="1")
+    assert "3 layers with 7 choices: 343 candidates." in words(app)
+    app.segmented_control(key="menu").set_value("full").run()
+    lists = {w.key: w for w in app.multiselect}
+    assert lists["types-full"].value == ["keep", "conv1x1", "skip"]
+    assert lists["pattern-rates-full"].value == [2.25]
+    lists["types-full"].set_value(["keep", "skip"])
+    lists["own-layers"].set_value(["layer1.0.conv2", "fc0"]).run()
+    assert not app.exception
+    lists = {w.key: w for w in app.multiselect}
+    lists["own-types-layer1.0.conv2"].set_value(["conv1x1"])
+    lists["own-rates-layer1.0.conv2"].set_value([3.0])
+    lists["own-blocks-layer1.0.conv2"].set_value([(8, 4)])
+    lists["own-schemes-fc0"].set_value(["pattern"]).run()
+    assert "'fc0' has nothing to choose" in words(app)
+    next(w for w in app.multiselect if w.key == "own-schemes-fc0").set_value(["dense"]).run()
+    table = next(f.value for f in app.dataframe if "own menu" in f.value)
+    assert table["own menu"].tolist() == [False, True, True]
+    next(b for b in app.button if b.label == "Start the search").click().run()
+    space = studio.calls[-1][1][0]["space"]
+    assert space["filter_types"] == ["keep", "skip"]
+    assert space["rates"] == [2.0, 5.0]
+    assert space["pattern_rates"] == [2.25]
+    assert space["layers"] == {
+        "layer1.0.conv2": {"filter_types": ["conv1x1"], "rates": [3.0], "blocks": [[8, 4]]},
+        "fc0": {"schemes": ["dense"]},
+    }
+
+
 def test_unsupported_model_lists_each_node_with_a_hint(open_page: Open) -> None:
     app = open_page("model", "failed")
     assert "1 of 73 nodes cannot be compiled." in words(app)
