@@ -21,12 +21,15 @@ from backend.services import candidates
 from backend.services.views import CandidateView, LayerView
 
 LAYER_COLUMNS = {
+    "filter type": st.column_config.TextColumn(help="What stands in the layer's place."),
     "rate asked (×)": st.column_config.NumberColumn(format="%.2f"),
     "rate (×)": st.column_config.NumberColumn(format="%.2f", help="Dense ÷ kept weights."),
     "MACs kept (%)": st.column_config.NumberColumn(format="%.1f"),
     "dense (ms)": st.column_config.NumberColumn(format="%.3f", help="Measured, dense net."),
     "now (ms)": st.column_config.NumberColumn(format="%.3f", help="Measured, this candidate."),
-    "speed-up (×)": st.column_config.NumberColumn(format="%.2f"),
+    "speed-up (×)": st.column_config.NumberColumn(
+        format="%.2f", help="Of all that stands in the dense layer's place."
+    ),
     "format": st.column_config.TextColumn(help="How the weights are stored."),
     "tuned": st.column_config.CheckboxColumn(help="Off: the default schedule."),
 }

@@ -51,6 +51,7 @@ def candidate_table(layers: Sequence[LayerView]) -> pd.DataFrame:
             {
                 "layer": layer.name,
                 "op": layer.op,
+                "filter type": _filter_type(layer),
                 "scheme": layer.scheme,
                 "structure": layer.structure,
                 "rate asked (×)": layer.rate_asked,
@@ -68,8 +69,16 @@ def candidate_table(layers: Sequence[LayerView]) -> pd.DataFrame:
     )
 
 
+def _filter_type(layer: LayerView) -> str:
+    if layer.part_of:
+        return f"part of {layer.part_of}"
+    return "" if layer.filter_type == "keep" else layer.filter_type
+
+
 def _speedup(layer: LayerView) -> float | None:
-    return layer.dense_ms / layer.ms if layer.dense_ms and layer.ms else None
+    """Dense layer's time over that of all that stands in its place."""
+    now = layer.ms if layer.total_ms is None else layer.total_ms
+    return layer.dense_ms / now if layer.dense_ms and now else None
 
 
 def weighted(layers: Sequence[LayerView]) -> list[LayerView]:

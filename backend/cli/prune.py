@@ -179,10 +179,16 @@ def _numbers(text: str, option: str) -> list[float]:
 
 
 def _tell_result(result: PruneResult) -> None:
-    typer.echo(f"{'layer':32s} {'scheme':14s} {'asked':>7s} {'achieved':>9s} {'kept':>9s}")
+    replaced = any(row.filter_type != "keep" for row in result.rates)
+    typer.echo(
+        f"{'layer':32s} {'scheme':14s} {'asked':>7s} {'achieved':>9s} {'kept':>9s}"
+        + ("  filter type" if replaced else "")
+    )
     for row in result.rates:
+        kind = "" if row.filter_type == "keep" else f"  {row.filter_type}"
         typer.echo(
             f"{row.name:32s} {row.scheme:14s} {row.asked:7.2f} {row.achieved:9.2f} {row.kept:9d}"
+            + kind
         )
     for told in result.history["repair"]:
         if told["note"]:

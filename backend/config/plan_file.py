@@ -153,21 +153,26 @@ def _default_choices(
         PlanError: layers have the scheme, but none has the rate.
     """
     sets = preset_patterns() if pattern_sets is None else pattern_sets
-    problem = None
+    problem, other = None, None
     choices: dict[str, LayerChoice] = {}
     for node in prunable_layers(graph):
-        found = why_illegal_filter_type(graph, node, choice.filter_type)
-        if found is None:
-            site = ChoiceSite(graph, node, choice.filter_type, sets)
-            found = site.why_not_scheme(choice)
-            if found is not None and choice.filter_type == "keep":
-                continue
-            found = found or site.problem(choice)
+        refused = why_illegal_filter_type(graph, node, choice.filter_type)
+        if refused is not None:
+            other = other or f"{node.name!r}: {refused}"
+            continue
+        site = ChoiceSite(graph, node, choice.filter_type, sets)
+        found = site.why_not_scheme(choice)
+        if found is not None and choice.filter_type == "keep":
+            continue
+        found = found or site.problem(choice)
         if found is None:
             choices[node.name] = choice
         problem = problem or found
+    problem = problem or other
     if problem is not None and not choices:
-        what = choice.filter_type if choice.scheme == "dense" else f"pruned by {choice.scheme}"
+        words = [choice.filter_type] if choice.filter_type != "keep" else []
+        words += [f"pruned by {choice.scheme}"] if choice.scheme != "dense" else []
+        what = " and ".join(words)
         msg = f"no layer can be {what} as the default says: {problem}"
         raise PlanError(msg)
     return choices

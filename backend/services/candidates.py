@@ -160,6 +160,8 @@ def _layers(
     rates = {row["name"]: row for row in evaluation["layers"]}
     layer_ms = trial.record.get("layer_ms") or {}
     labels = trial.params
+    parts = evaluation.get("parts") or {}
+    owner = {name: layer for layer, names in parts.items() for name in names if name != layer}
     dense_ms = dense.get("layer_ms") or {}
     views = []
     roofs = _roofs(manifest["layers"], layer_ms, peak)
@@ -173,7 +175,10 @@ def _layers(
                 scheme=row.get("scheme", "dense"),
                 rate_asked=row.get("asked", 1.0),
                 rate=row.get("achieved", 1.0),
-                structure=LayerChoice.parse(labels[name]).words if name in labels else "",
+                structure=_structure(labels, owner.get(name, name), row),
+                filter_type=row.get("filter_type", "keep"),
+                part_of=owner.get(name, ""),
+                total_ms=_total_ms(layer_ms, parts.get(name, [name])),
                 macs=_dense_macs(layer, row),
                 nonzero_macs=layer["nonzero_macs"],
                 ms=layer_ms.get(name),
@@ -190,7 +195,40 @@ def _layers(
                 bound=None if roof is None else roof.bound,
             )
         )
-    return tuple(views)
+    gone = [name for name, names in parts.items() if not names]
+    return (*views, *(_skipped(name, dense_ms.get(name)) for name in gone))
+
+
+def _structure(labels: Mapping[str, str], layer: str, row: Mapping[str, Any]) -> str:
+    """The fields of a layer's scheme in words, where this convolution has the scheme."""
+    if layer not in labels:
+        return ""
+    choice = LayerChoice.parse(labels[layer])
+    return choice.words if row.get("scheme") == choice.scheme else ""
+
+
+def _total_ms(layer_ms: Mapping[str, float], parts: Sequence[str]) -> float | None:
+    """Time of all convolutions in a layer's place, where all were measured."""
+    times = [layer_ms.get(name) for name in parts]
+    return sum(ms for ms in times if ms is not None) if None not in times else None
+
+
+def _skipped(name: str, dense_ms: float | None) -> LayerView:
+    """A layer that was left out."""
+    return LayerView(
+        name=name,
+        op="skip",
+        scheme="dense",
+        rate_asked=1.0,
+        rate=1.0,
+        macs=0,
+        nonzero_macs=0,
+        ms=None,
+        dense_ms=dense_ms,
+        kernel="",
+        source="",
+        filter_type="skip",
+    )
 
 
 def _dense_macs(layer: Mapping[str, Any], row: Mapping[str, Any]) -> int:

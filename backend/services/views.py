@@ -259,6 +259,9 @@ class LayerView:
     kernel: str
     source: str
     structure: str = ""  # the scheme's fields in words: pattern set, groups, blocks
+    filter_type: str = "keep"  # what stands in the layer's place
+    part_of: str = ""  # layer in whose place this one stands beside others
+    total_ms: float | None = None  # of everything that stands in the layer's place
     format: str = ""
     tuned: bool = False
     weight_bytes: int = 0

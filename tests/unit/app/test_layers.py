@@ -54,6 +54,18 @@ def test_model_table_shares_add_up_to_all_macs() -> None:
     assert shape_text(()) == ""
 
 
+def test_candidate_table_tells_filter_types_and_times_their_parts_together() -> None:
+    rows = [
+        replace(layer("a.dw", 10, 0.02), part_of="a", dense_ms=None),
+        replace(layer("a", 20, 0.03), filter_type="dw3x3_conv1x1", total_ms=0.05),
+        replace(layer("b", 0, None), filter_type="skip"),
+    ]
+    table = candidate_table(rows)
+    assert table["filter type"].tolist() == ["part of a", "dw3x3_conv1x1", "skip"]
+    assert table["speed-up (×)"].tolist()[1] == rows[1].dense_ms / 0.05
+    assert table["speed-up (×)"].isna().tolist() == [True, False, True]
+
+
 def test_candidate_table_has_speedup_only_where_both_times_are_known() -> None:
     table = candidate_table([layer("a", 400, 0.1), layer("b", 400, None), layer("c", 0, 0.1)])
     assert table["speed-up (×)"].tolist()[0] == 2.0

@@ -52,6 +52,37 @@ def test_prune_writes_a_model_with_the_rates_it_reports(folder: Path) -> None:
     assert {"dense", "repaired", "rate"} <= told.keys()
 
 
+def test_filter_types_of_a_plan_are_trained_and_written(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = folder / "report.json"
+    plan = """
+    layers:
+      middle: {filter_type: dw3x3_conv1x1, scheme: block_punched, rate: 2, block: [2, 1]}
+      wide: {scheme: block_punched, rate: 2, block: [2, 1]}
+    """
+    prune(folder, plan, "--json", str(report))
+    told = json.loads(report.read_text())
+    rows = {row["name"]: row for row in told["layers"]}
+    graph = import_onnx(folder / "out.onnx", name="out")
+    assert graph.by_name["middle.dw"].integer("groups") == 8
+    assert graph.weight(graph.by_name["middle"], "weight").nonzeros == rows["middle"]["kept"] == 32
+    assert (rows["middle"]["before"], rows["middle"]["filter_type"]) == (576, "dw3x3_conv1x1")
+    prune(folder, "layers: {middle: {filter_type: skip}}", "--json", str(report), "--epochs", "0")
+    told = json.loads(report.read_text())
+    (row,) = [row for row in told["layers"] if row["filter_type"] == "skip"]
+    assert (row["name"], row["kept"], row["before"]) == ("middle", 0, 576)
+    assert import_onnx(folder / "out.onnx", name="out").by_name["middle"].op == "identity"
+    with pytest.raises(PlanError, match="'wide' cannot be skip: it makes 16x6x6 of 8x6x6"):
+        prune(folder, "layers: {wide: {filter_type: skip}}")
+    with pytest.raises(PlanError, match="no filter type 'conv7x7'"):
+        prune(folder, "layers: {wide: {filter_type: conv7x7}}")
+    with pytest.raises(PlanError, match="left out has no weights for filter"):
+        prune(folder, "layers: {middle: {filter_type: skip, scheme: filter, rate: 2}}")
+    with pytest.raises(PlanError, match="no layer can be conv1x1 and pruned by pattern.*: patterns need 3x3"):
+        prune(folder, "default: {filter_type: conv1x1, scheme: pattern, rate: 4}")
+
+
 def test_a_wrong_plan_writes_nothing(folder: Path) -> None:
     with pytest.raises(PlanError, match="did you mean 'middle'"):
         prune(folder, "layers: {midle: {scheme: filter, rate: 2}}")

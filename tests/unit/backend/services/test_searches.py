@@ -134,6 +134,31 @@ def test_candidate_shows_layers_sources_samples_and_a_plan(trial_id: str) -> Non
     assert {entry["scheme"] for entry in plan["layers"].values()} <= {"dense", "pattern"}
 
 
+def test_candidate_shows_what_stands_in_a_layers_place(trial_id: str, private_home: Path) -> None:
+    folder = candidates.candidate_folder(trial_id)
+    layer = {"op": "conv", "macs": 100, "nonzero_macs": 25, "kernel": "k", "source": "k.c"}
+    names = ("layer1.0.conv1.dw", "layer1.0.conv1")
+    manifest = {"layers": [{"name": name, **layer} for name in names], "files": {}}
+    (folder / "package" / "manifest.json").write_text(json.dumps(manifest))
+    rates = [
+        {"name": names[0], "scheme": "pattern", "asked": 2.25, "achieved": 2.25},
+        {
+            "name": names[1],
+            "scheme": "block_punched",
+            "asked": 2.0,
+            "achieved": 2.0,
+            "filter_type": "dw3x3_conv1x1",
+        },
+    ]
+    parts = {"layer1.0.conv1": list(reversed(names)), "layer1.0.conv2": []}
+    (folder / "evaluation.json").write_text(json.dumps({"layers": rates, "parts": parts}))
+    first, last, gone = candidates.get_candidate(trial_id).layers
+    assert (first.part_of, first.filter_type, first.scheme) == (names[1], "keep", "pattern")
+    assert (last.part_of, last.filter_type) == ("", "dw3x3_conv1x1")
+    assert last.total_ms is None  # the part was not timed
+    assert (gone.name, gone.filter_type, gone.ms) == ("layer1.0.conv2", "skip", None)
+
+
 def test_plan_of_a_candidate_is_read_back_as_the_same_candidate(
     trial_id: str, tmp_path: Path
 ) -> None:
