@@ -13,6 +13,7 @@ from app.components.pruning_part import pruning_part
 from app.components.states import empty_state, page_head
 from app.theme import palette
 from app.viewmodels.csv_export import csv_bytes
+from app.viewmodels.latency_tables import predicted_words
 from app.viewmodels.layers import candidate_table, rate_bars, time_bars, weighted
 from app.viewmodels.masks import mask_picture
 from app.viewmodels.numbers import error_size, milliseconds, percent, points, size, times
@@ -126,12 +127,12 @@ def numbers(view: CandidateView) -> None:
         st.metric(
             "Latency",
             milliseconds(view.latency_ms),
-            f"dense {milliseconds(view.dense_latency_ms)}",
+            _beside(view),
             delta_color="off",
             delta_arrow="off",
             border=True,
             height="stretch",
-            help=f"Median of {len(view.samples_ms)} runs{_spread(view)}.",
+            help=f"Median of {len(view.samples_ms)} runs{_spread(view)}.{_predicted(view)}",
         )
         st.metric(
             "Speed-up",
@@ -155,6 +156,18 @@ def numbers(view: CandidateView) -> None:
             height="stretch",
             help="Relative difference of the program's outputs from the reference's.",
         )
+
+
+def _beside(view: CandidateView) -> str:
+    dense = f"dense {milliseconds(view.dense_latency_ms)}"
+    if view.predicted_ms is None:
+        return dense
+    return f"{dense}, {milliseconds(view.predicted_ms)} predicted"
+
+
+def _predicted(view: CandidateView) -> str:
+    words = predicted_words(view.predicted_ms, view.latency_ms)
+    return "" if words is None else f" Before it ran: {words}."
 
 
 def _spread(view: CandidateView) -> str:

@@ -8,6 +8,7 @@ from app.components.device_wizard import device_wizard
 from app.components.error_panel import errors_shown
 from app.components.frame import show
 from app.components.job_progress import job_progress
+from app.components.latency_tables_part import latency_tables_part
 from app.components.states import empty_state, page_head
 from app.viewmodels.deployments import device_address, device_title, fact_rows, probed
 from backend.services import devices
@@ -42,6 +43,7 @@ def render() -> None:
         with st.grid(columns="auto", min_column_width=340, gap="medium"):
             for device in found:
                 device_card(device)
+        latency_tables_part(found)
 
 
 def probed_well(job: JobView) -> None:

@@ -13,6 +13,7 @@ from app.components.search_form import search_form
 from app.components.states import next_step, page_head
 from app.components.trial_table import trials_table
 from app.viewmodels.front import last_trials, plottable
+from app.viewmodels.latency_tables import forecast_words
 from app.viewmodels.numbers import ago, times
 from app.viewmodels.progress import actions, is_alive, search_progress, state_badge
 from app.viewmodels.search_form import titles
@@ -137,6 +138,8 @@ def live_part(search_id: str, state_before: str) -> None:
             )
         else:
             front_plot(view, key=f"live-front-{search_id}")
+        if view.forecast is not None:
+            st.caption(forecast_words(view.forecast))
         if not view.trials:
             return
         st.markdown("**Last candidates**")

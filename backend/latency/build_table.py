@@ -13,7 +13,7 @@ from backend.config.search_file import SearchConfig
 from backend.devices.compilation import toolchain_cache
 from backend.devices.turn import DeviceTurn
 from backend.latency.errors import LatencyError
-from backend.latency.new_learner import table_error
+from backend.latency.new_learner import table_pairs, with_cross_validation
 from backend.latency.prediction_error import PredictionError
 from backend.latency.program_batch import ProgramBench
 from backend.latency.table import LatencyTable
@@ -61,7 +61,8 @@ def build_table(
         config: names device, model, data and menus; the rest of it does not matter.
         settings: the installation.
         database: of models and pattern sets.
-        minutes: after them no further batch begins, neither to learn nor to check.
+        minutes: of building and measuring; after them no further batch begins, neither to learn
+            nor to check. One is always made.
         checks: fresh candidates to compare predictions with; 0 for none.
         seed: of the candidates of the check.
         on_progress: told the share that is done, and what is being done.
@@ -78,15 +79,16 @@ def build_table(
         name = built_name(config.device, device.identity, device.target)
         with store.held(name), tempfile.TemporaryDirectory(prefix="punchcard-table-") as folder:
             table = _begun(store, name, device)
+            # waiting for others to end their measurements spends no minutes
+            quiet = QuietMachine(settings) if config.device == LOCAL else None
+            clock = time.monotonic if quiet is None else quiet.clock
             bench = ProgramBench(
                 prepared.graph,
                 prepared.pattern_sets,
                 device,
                 Path(folder),
                 toolchain_cache(settings),
-                QuietMachine(settings)
-                if config.device == LOCAL
-                else DeviceTurn(config.device, settings),
+                quiet or DeviceTurn(config.device, settings),
             )
             builder = TableBuilder(
                 prepared.graph,
@@ -98,11 +100,11 @@ def build_table(
                 on_progress=on_progress,
                 check=check,
             )
-            end = begin + 60.0 * minutes
-            builder.build(lambda: time.monotonic() >= end)
+            end = clock() + 60.0 * minutes
+            builder.build(lambda: bool(builder.table.runs) and clock() >= end)
             if checks:
-                builder.check(checks, seed, lambda: time.monotonic() >= end)
-    return _result(name, prepared, builder, time.monotonic() - begin)
+                builder.check(checks, seed, lambda: clock() >= end)
+            return _result(store, name, prepared, builder, time.monotonic() - begin)
 
 
 def _begun(store: TableStore, name: str, device: SearchDevice) -> LatencyTable:
@@ -120,9 +122,14 @@ def _begun(store: TableStore, name: str, device: SearchDevice) -> LatencyTable:
     return replace(known, device=fresh.device)
 
 
-def _result(name: str, prepared: Prepared, builder: TableBuilder, seconds: float) -> BuiltTable:
+def _result(
+    store: TableStore, name: str, prepared: Prepared, builder: TableBuilder, seconds: float
+) -> BuiltTable:
     if not builder.table.runs:
         msg = "nothing was measured in this time: give it more minutes"
         raise LatencyError(msg)
-    error = table_error(prepared.graph, prepared.space.labels, builder.table)
-    return BuiltTable(name, builder.table, builder.coverage, error, seconds)
+    graph, labels = prepared.graph, prepared.space.labels
+    table = with_cross_validation(graph, labels, builder.table)
+    store.write(name, table)
+    error = PredictionError.of_pairs(table_pairs(graph, labels, table))
+    return BuiltTable(name, table, builder.coverage, error, seconds)

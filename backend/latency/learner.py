@@ -90,6 +90,10 @@ class LatencyLearner:
         """Whole programs that were learnt from."""
         return len(self._wholes)
 
+    def covers(self, labels: Mapping[str, str]) -> bool:
+        """Whether a candidate's choices are all on the menus."""
+        return self._menus.knows(labels)
+
     def taught(self, samples: Iterable[LayerSample], wholes: Iterable[Whole]) -> LatencyLearner:
         """A learner that knows these as well."""
         learner = copy.copy(self)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from backend.latency.cross_validation import cross_validated
 from backend.latency.layer_menus import LayerMenus
 from backend.latency.learner import LatencyLearner
 from backend.latency.measured_run import CHECK, FIT
 from backend.latency.model import LatencyModel
-from backend.latency.prediction_error import PredictionError
 from backend.latency.signature import layer_signatures, net_digest
 from backend.latency.step_owners import StepOwners
 from backend.latency.table import LatencyTable
@@ -50,21 +50,45 @@ def table_model(
     return table_learner(graph, labels, table).model()
 
 
-def table_error(
+def table_pairs(
     graph: Graph, labels: Mapping[str, Sequence[str]], table: LatencyTable
-) -> PredictionError | None:
-    """Error of a table's predictions for a net.
+) -> list[tuple[float, float]]:
+    """(predicted, measured) milliseconds of candidates of a net that were not learnt from.
 
     Fresh candidates that were measured to check the table count before cross-validation over the
-    programs it was made of.
+    programs it was made of; what a build found of the latter is kept in the table.
     """
     net = net_digest(layer_signatures(graph, labels))
-    return checked_error(table, net) or cross_validated(new_learner(graph, labels), table, net)
+    kept = checked_pairs(table, net) or kept_pairs(table, net)
+    return kept or cross_validated(new_learner(graph, labels), table, net)
 
 
-def checked_error(table: LatencyTable, net: str) -> PredictionError | None:
-    """Error of the predictions that were made before their candidates were measured."""
-    runs = [run for run in table.runs_of(CHECK, net) if run.predicted_ms is not None]
-    return PredictionError.of(
-        [run.predicted_ms or 0.0 for run in runs], [run.latency_ms for run in runs]
-    )
+def checked_pairs(table: LatencyTable, net: str) -> list[tuple[float, float]]:
+    """Predictions that were made before their candidates were measured, with what was."""
+    return [
+        (run.predicted_ms, run.latency_ms)
+        for run in table.runs_of(CHECK, net)
+        if run.predicted_ms is not None
+    ]
+
+
+def kept_pairs(table: LatencyTable, net: str) -> list[tuple[float, float]]:
+    """What cross-validation found at the end of the last build, where it still holds."""
+    noted = table.notes.get("cross_validation", {}).get(net, {})
+    if noted.get("programs") != len(table.runs_of(FIT)):
+        return []
+    return [(float(predicted), float(measured)) for predicted, measured in noted["pairs"]]
+
+
+def with_cross_validation(
+    graph: Graph, labels: Mapping[str, Sequence[str]], table: LatencyTable
+) -> LatencyTable:
+    """The table with what cross-validation over its programs finds for a net."""
+    net = net_digest(layer_signatures(graph, labels))
+    if kept_pairs(table, net):
+        return table
+    pairs = cross_validated(new_learner(graph, labels), table, net)
+    rounded = [[round(predicted, 7), measured] for predicted, measured in pairs]
+    known = dict(table.notes.get("cross_validation", {}))
+    known[net] = {"programs": len(table.runs_of(FIT)), "pairs": rounded}
+    return replace(table, notes={**table.notes, "cross_validation": known})

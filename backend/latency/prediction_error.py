@@ -36,6 +36,11 @@ class PredictionError:
             statistics.median(errors), spearman(predicted, measured), len(errors), max(errors)
         )
 
+    @classmethod
+    def of_pairs(cls, pairs: Sequence[tuple[float, float]]) -> PredictionError | None:
+        """The error of (predicted, measured) pairs; None where there are none."""
+        return cls.of([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+
     def to_json(self) -> dict[str, Any]:
         """All fields."""
         return asdict(self)

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from backend.latency.errors import LatencyError
-from backend.latency.new_learner import table_error, table_learner
+from backend.latency.new_learner import table_learner, table_pairs
+from backend.latency.prediction_error import PredictionError
 from backend.latency.signature import layer_signatures, net_digest
 from backend.latency.table import LatencyTable
 from backend.latency.table_store import TableStore, read_table
@@ -45,7 +46,7 @@ def with_table(
     table = read_table(path)
     graph, labels = prepared.graph, prepared.space.labels
     learner = table_learner(graph, labels, table)
-    learner.error = table_error(graph, labels, table)
+    learner.error = PredictionError.of_pairs(table_pairs(graph, labels, table))
     problem = replace(prepared.problem, latency=learner.model())
     return replace(prepared, problem=problem)
 

@@ -77,6 +77,14 @@ def open_device(name: str, settings: Settings) -> Iterator[SearchDevice]:
 
 def identity_of(facts: DeviceFacts) -> str:
     """SHA-256 of what decides a latency."""
-    known = facts.to_json()
+    return identity_of_json(facts.to_json())
+
+
+def identity_of_json(known: Mapping[str, Any]) -> str:
+    """The same of facts as they are stored.
+
+    Raises:
+        KeyError: they were stored by another version.
+    """
     text = json.dumps({key: known[key] for key in _IDENTITY}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

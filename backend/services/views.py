@@ -194,6 +194,39 @@ class ErrorView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TableNetView:
+    """A net in a latency table; `points` are (predicted, measured) ms of programs not learnt from.
+
+    `is_checked` tells that they are fresh candidates, predicted first; otherwise the programs of
+    the table itself, each left out in its turn.
+    """
+
+    name: str
+    dense_ms: float
+    programs: int
+    checks: int
+    is_checked: bool
+    points: tuple[tuple[float, float], ...]
+    error: ErrorView | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatencyTableView:
+    """A latency table; entries are (layer shape, choice) pairs, `twice` those that ran twice."""
+
+    name: str
+    device: str
+    cpu: str
+    target: str
+    generator: str
+    compiler: str
+    programs: int
+    entries: int
+    twice: int
+    nets: tuple[TableNetView, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ForecastView:
     """What a search's predicted latencies come from, and how they came true.
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import fake_enhancement
+import fake_latency
 import numpy as np
 from fake_finalization import finalization
 
@@ -478,6 +479,7 @@ class FakeStudio:
             eta_s=420.0,
             dense=dense if finished else None,
             trials=rows,
+            forecast=fake_latency.FORECAST if finished else None,
             front=front,
             cancel_requested=False,
             can_resume=state == "failed",
@@ -731,6 +733,26 @@ class FakeStudio:
         )
         return [view]
 
+    # latency tables
+    def list_tables(self) -> Any:
+        return [] if self.scenario == "empty" else [fake_latency.TABLE]
+
+    def tables_of(self, device: DeviceView) -> tuple[str, ...]:
+        return (fake_latency.TABLE.name,) if device.kind == "local" else ()
+
+    def start_table(self, device: str, model: str, menu: str, **options: Any) -> str:
+        self.calls.append(("start_table", (device, model, menu, options["minutes"])))
+        return "job-table"
+
+    def table_file(self, name: str) -> bytes:
+        return b"{}"
+
+    def bring_in_table(self, file_name: str, content: bytes) -> str:
+        raise PunchcardError(f"{file_name!r} is no latency table")
+
+    def remove_table(self, name: str) -> None:
+        self.calls.append(("remove_table", (name,)))
+
     # enhancement
     def list_nets(self) -> Any:
         return fake_enhancement.nets()
@@ -767,6 +789,7 @@ class FakeStudio:
             "job-replace": REPLACED,
             "job-gain": {**REPLACED, "model": None},
             "job-train": TRAINED,
+            "job-table": {"table": "local-1a2b3c4d", "programs": 130, "coverage": 0.98},
         }
         return JobView(
             id=job_id,
@@ -826,6 +849,14 @@ MODULES = {
     ),
     "candidates": ("get_candidate", "layer_mask"),
     "devices": ("list_devices", "scan_host", "add_device", "remove_device", "probe_device"),
+    "latency_tables": (
+        "list_tables",
+        "tables_of",
+        "start_table",
+        "table_file",
+        "bring_in_table",
+        "remove_table",
+    ),
     "deployments": ("start_deployment", "rollback_device", "list_deployments"),
     "enhancement": (
         "list_nets",

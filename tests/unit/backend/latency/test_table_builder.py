@@ -12,7 +12,8 @@ from backend.config.search_file import SpaceConfig
 from backend.jobs.errors import CancelledError
 from backend.latency.candidate_draw import CandidateDraw
 from backend.latency.errors import LatencyError
-from backend.latency.new_learner import new_learner, table_error, table_model
+from backend.latency.new_learner import new_learner, table_model, table_pairs
+from backend.latency.prediction_error import PredictionError
 from backend.latency.table import LatencyTable
 from backend.latency.table_builder import LEAST_PROGRAMS, TableBuilder
 from backend.search.space import Space, build_space
@@ -61,7 +62,7 @@ def test_every_choice_of_every_shape_runs_twice_and_fresh_candidates_are_foresee
     assert LEAST_PROGRAMS <= len(table.runs) <= LEAST_PROGRAMS + 12
     learnt = table_model(graph, space.labels, table)
     table = built.check(30, 5, lambda: False)
-    error = table_error(graph, space.labels, table)
+    error = PredictionError.of_pairs(table_pairs(graph, space.labels, table))
     assert error is not None
     assert error.count == 30
     assert error.median < 0.03

@@ -1,0 +1,79 @@
+"""The whole way on this computer: programs are built, timed, profiled; a search takes the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend.config.search_file import SearchConfig, parse_config
+from backend.latency.build_table import build_table
+from backend.latency.measured_run import FIT
+from backend.search.chosen_table import TABLE_FILE, with_table
+from backend.search.preparation import prepare
+from backend.search.search_device import LOCAL, open_device
+from backend.storage.artifacts import open_artifacts
+from backend.storage.database import open_database
+from backend.storage.settings import Settings, load_settings
+from codegen.errors import PunchcardError
+from tests.fixtures.toolchain import toolchain_cache
+
+CONFIG = {
+    "model": "resnet8",
+    "space": {
+        "schemes": ["pattern", "filter"],
+        "rates": [2.25, 5],
+        "filter_types": ["keep", "conv1x1", "skip"],
+    },
+}
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    found = load_settings()
+    found.make_folders()
+    (found.cache / "toolchain").symlink_to(toolchain_cache())
+    monkeypatch.setenv("PUNCHCARD_TIMING_LOCK", str(tmp_path / "timing.lock"))
+    return found
+
+
+def config(**more: object) -> SearchConfig:
+    return parse_config({**CONFIG, **more})
+
+
+def test_programs_of_filter_types_are_measured_and_a_search_uses_the_table(
+    settings: Settings, tmp_path: Path
+) -> None:
+    database = open_database(settings)
+    built = build_table(config(), settings=settings, database=database, minutes=0)
+    runs = built.table.runs_of(FIT)
+    assert len(runs) == 9  # the dense net and one batch
+    assert set(runs[0].labels.values()) == {"dense"}
+    for run in runs:
+        assert run.latency_ms > 0
+        skipped = [layer for layer, label in run.labels.items() if label == "dense/@skip"]
+        measured = set(run.layer_ms) - set(skipped)
+        assert all(run.layer_ms[layer] > 0 for layer in measured)
+        assert sum(run.layer_ms.values()) < 1.5 * run.latency_ms
+    prepared = prepare(config(), database, open_artifacts(settings))
+    with open_device(LOCAL, settings) as device:
+        taught = with_table(prepared, device, settings, tmp_path)
+        assert taught.problem.latency is not None
+        assert taught.problem.latency.learnt == 9
+        labels = prepared.space.draw(np.random.default_rng(0))
+        expected = taught.problem.latency.predict_ms(labels)
+        # whatever becomes of the installation's tables, a resumed search predicts the same
+        (settings.home / "latency" / f"{built.name}.json").unlink()
+        again = with_table(prepared, device, settings, tmp_path)
+        assert again.problem.latency is not None
+        assert again.problem.latency.predict_ms(labels) == expected
+        (tmp_path / TABLE_FILE).unlink()
+        none = with_table(prepared, device, settings, tmp_path)
+        assert none.problem.latency is not None
+        assert none.problem.latency.learnt == 0
+        for named in ("no-such-table", "../x"):
+            other = prepare(config(latency_table=named), database, open_artifacts(settings))
+            (tmp_path / TABLE_FILE).unlink(missing_ok=True)
+            with pytest.raises(PunchcardError, match="latency_table: there is no file"):
+                with_table(other, device, settings, tmp_path)
