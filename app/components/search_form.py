@@ -9,6 +9,7 @@ from app.components import links
 from app.components.space_form import layer_menus, space_fields
 from app.viewmodels.deployments import device_title
 from app.viewmodels.numbers import count, percent
+from app.viewmodels.rungs import RUNGS, rungs_choice, rungs_of
 from app.viewmodels.search_form import (
     ALGORITHMS,
     CRITERIA,
@@ -257,9 +258,19 @@ def training_fields(base: Config, key: str) -> dict[str, Any]:
         lambda n: CRITERIA[n],
         "Which weights stay. Labels are not used for it.",
     )
+    known = rungs_choice(training)
+    rungs = _select(
+        "Evaluations",
+        [name for name in RUNGS if name != "written" or known == "written"],
+        known,
+        lambda n: RUNGS[n],
+        "Rising ones try many candidates cheaply and train the promising ones; whatever ends on "
+        "the front is trained in full.",
+    )
     return {
         "images": int(number),
         "epochs": int(rounds),
         "algorithm": algorithm,
         "criterion": criterion,
+        "rungs": rungs_of(rungs, int(number), int(rounds), training.get("rungs") or ()),
     }

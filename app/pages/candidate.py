@@ -18,6 +18,7 @@ from app.viewmodels.layers import candidate_table, rate_bars, time_bars, weighte
 from app.viewmodels.masks import mask_picture
 from app.viewmodels.numbers import error_size, milliseconds, percent, points, size, times
 from app.viewmodels.roofline import beneath_roof, roofline_figure, roofline_rows
+from app.viewmodels.rungs import rung_table
 from backend.services import candidates
 from backend.services.views import CandidateView, LayerView
 
@@ -156,6 +157,28 @@ def numbers(view: CandidateView) -> None:
             height="stretch",
             help="Relative difference of the program's outputs from the reference's.",
         )
+    if view.rungs:
+        evaluations_part(view)
+
+
+def evaluations_part(view: CandidateView) -> None:
+    """Draw what the candidate was at each fidelity, beside the dense net at the same."""
+    st.dataframe(
+        rung_table(view.rungs),
+        hide_index=True,
+        placeholder="–",
+        column_config={
+            "accuracy (%)": st.column_config.NumberColumn(format="%.2f"),
+            "± (pt)": st.column_config.NumberColumn(format="%.2f"),
+            "cross-entropy": st.column_config.NumberColumn(format="%.3f"),
+            "dense (%)": st.column_config.NumberColumn(
+                format="%.2f", help="The dense net with the same extra training."
+            ),
+            "difference (pt)": st.column_config.NumberColumn(format="%+.2f"),
+            "latency (ms)": st.column_config.NumberColumn(format="%.3f"),
+        },
+        alt="Accuracy at each fidelity of the search",
+    )
 
 
 def _beside(view: CandidateView) -> str:

@@ -51,7 +51,9 @@ def front_trials(view: SearchView) -> list[TrialRow]:
 def front_figure(view: SearchView, colours: Palette, limits: Budgets | None = None) -> Figure:
     """Draw accuracy (in percent) against measured latency (ms).
 
-    Filled teal = front, small grey rings = dominated, diamond = dense baseline; whiskers are the
+    Filled teal = front, small grey rings = dominated, diamond = dense baseline. Where a search has
+    several fidelities, points that are not at the last one are hollow and dominated ones that are
+    are filled; whiskers are the
     spread of the latency samples and one standard error of the accuracy. `customdata` is the
     trial's id, empty for the baseline.
     """
@@ -59,11 +61,23 @@ def front_figure(view: SearchView, colours: Palette, limits: Budgets | None = No
     on_front = {trial.id for trial in front}
     dominated = [t for t in plottable(view.trials) if t.id not in on_front][-MAX_DOMINATED:]
     traces = []
-    if dominated:
-        traces.append(_points(dominated, "dominated", colours.muted, "circle-open", 8))
+    has_rungs = any(trial.rungs for trial in dominated + front)
+    low, final = _by_rung(dominated)
+    if low:
+        traces.append(
+            _points(low, "dominated, cheaper evaluation", colours.muted, "circle-open", 7)
+        )
+    if final:
+        symbol = "circle" if has_rungs else "circle-open"
+        traces.append(_points(final, "dominated", colours.muted, symbol, 8))
+    low, final = _by_rung(front)
     if front:
         traces.append(_staircase(front, colours))
-        traces.append(_points(front, "Pareto front", colours.primary, "circle", 13))
+    if low:
+        name = "Pareto front, cheaper evaluation"
+        traces.append(_points(low, name, colours.primary, "circle-open", 13))
+    if final:
+        traces.append(_points(final, "Pareto front", colours.primary, "circle", 13))
     if view.dense is not None:
         traces.append(_baseline(view.dense, colours))
     place = "this computer" if view.device == "local" else view.device
@@ -80,6 +94,11 @@ def front_figure(view: SearchView, colours: Palette, limits: Budgets | None = No
     frame["shapes"] = [line for line, _ in lines]
     frame["annotations"] = [words for _, words in lines]
     return {"data": traces, "layout": frame}
+
+
+def _by_rung(trials: Sequence[TrialRow]) -> tuple[list[TrialRow], list[TrialRow]]:
+    """Trials below the search's last rung, and those at it."""
+    return [t for t in trials if not t.is_final], [t for t in trials if t.is_final]
 
 
 def _staircase(front: Sequence[TrialRow], colours: Palette) -> Trace:
@@ -120,7 +139,7 @@ def _hover(trial: TrialRow) -> str:
     return (
         f"candidate {trial.number}<br>{percent(trial.accuracy)} at "
         f"{milliseconds(trial.latency_ms)}<br>{times(trial.speedup)} faster, "
-        f"rate {times(trial.rate)}"
+        f"rate {times(trial.rate)}" + (f"<br>{trial.fidelity}" if trial.fidelity else "")
     )
 
 
@@ -170,7 +189,11 @@ def trial_of_selection(selection: object) -> str | None:
 
 
 def trial_table(trials: Sequence[TrialRow], link: str = "") -> pd.DataFrame:
-    """Return trials as a sortable table; `link` is the address to which an id is added."""
+    """Return trials as a sortable table; `link` is the address to which an id is added.
+
+    A search of several fidelities has a column of accuracies for each.
+    """
+    fidelities = list(dict.fromkeys(score.fidelity for t in trials for score in t.rungs))
     rows = [
         {
             "candidate": f"{link}{t.id}" if link else t.number,
@@ -178,6 +201,7 @@ def trial_table(trials: Sequence[TrialRow], link: str = "") -> pd.DataFrame:
             "state": t.state,
             "accuracy (%)": None if t.accuracy is None else 100 * t.accuracy,
             "± (pt)": None if t.accuracy_se is None else 100 * t.accuracy_se,
+            **_at_rungs(t, fidelities),
             "latency (ms)": t.latency_ms,
             "spread (ms)": t.latency_spread_ms,
             "speed-up (×)": t.speedup,
@@ -193,6 +217,7 @@ def trial_table(trials: Sequence[TrialRow], link: str = "") -> pd.DataFrame:
         "state",
         "accuracy (%)",
         "± (pt)",
+        *(f"{fidelity} (%)" for fidelity in fidelities),
         "latency (ms)",
         "spread (ms)",
         "speed-up (×)",
@@ -201,6 +226,11 @@ def trial_table(trials: Sequence[TrialRow], link: str = "") -> pd.DataFrame:
         "choices",
     ]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _at_rungs(trial: TrialRow, fidelities: Sequence[str]) -> dict[str, float | None]:
+    known = {score.fidelity: 100 * score.accuracy for score in trial.rungs}
+    return {f"{fidelity} (%)": known.get(fidelity) for fidelity in fidelities}
 
 
 def last_trials(trials: Sequence[TrialRow], number: int = 8) -> list[TrialRow]:

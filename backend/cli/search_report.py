@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backend.services.views import SearchView, TrialRow
+from backend.services.views import RungScore, SearchView, TrialRow
 from codegen.errors import PunchcardError
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def search_json(view: SearchView) -> dict[str, Any]:
             "accuracy": dense.accuracy,
             "accuracy_se": dense.accuracy_se,
             "test_accuracy": dense.test_accuracy,
+            **_rungs_json(dense.fidelity, dense.rungs),
             "latency_ms": dense.latency_ms,
             "latency_spread_ms": dense.latency_spread_ms,
             "size_bytes": dense.size_bytes,
@@ -171,6 +173,7 @@ def _trial_json(trial: TrialRow) -> dict[str, Any]:
         "accuracy": trial.accuracy,
         "accuracy_se": trial.accuracy_se,
         "test_accuracy": trial.test_accuracy,
+        **_rungs_json(trial.fidelity, trial.rungs),
         "latency_ms": trial.latency_ms,
         "latency_spread_ms": trial.latency_spread_ms,
         "speedup": trial.speedup,
@@ -179,6 +182,13 @@ def _trial_json(trial: TrialRow) -> dict[str, Any]:
         "verified": trial.verified,
         "choices": trial.candidate_label,
     }
+
+
+def _rungs_json(fidelity: str, rungs: Sequence[RungScore]) -> dict[str, Any]:
+    """What the accuracy was taken at, and all evaluations; nothing where there is one kind only."""
+    if not rungs:
+        return {}
+    return {"fidelity": fidelity, "rungs": [asdict(score) for score in rungs]}
 
 
 def _percent(share: float | None) -> str:

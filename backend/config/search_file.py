@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from backend.config.executor_config import ExecutorConfig
+from backend.config.rungs import REPAIRED, Rung, Trained, why_not_rising
 from backend.config.search_space import SpaceConfig
 from backend.training.algorithms.admm_settings import AdmmSettings
 from backend.training.algorithms.settings import PruneSettings
@@ -107,6 +108,9 @@ class Training(_Section):
     admm: Admm = Admm()
     validation_images: int = Field(default=2000, ge=1, le=10_000_000)
     test_images: int = Field(default=10_000, ge=0, le=10_000_000)
+    # none: one, of `epochs` and `images`
+    rungs: tuple[Rung, ...] = Field(default=(), max_length=8)
+    promote_one_of: int = Field(default=3, ge=1, le=100)  # so many of a rung, one reaches the next
 
     @field_validator("criterion")
     @classmethod
@@ -129,7 +133,43 @@ class Training(_Section):
         if algorithm.needs_epochs and not (self.epochs and self.images):
             msg = f"{self.algorithm} prunes by training: give it epochs and images, or one_shot"
             raise ValueError(msg)
+        reason = why_not_rising(self.rungs)
+        if reason is None and self.rungs and not self.repair:
+            reason = "rungs begin at repaired nets: leave repair: true"
+        untrained = bool(self.rungs) and not isinstance(self.rungs[-1], Trained)
+        if reason is None and algorithm.needs_epochs and untrained:
+            reason = f"{self.algorithm} prunes by training: let the last rung have epochs"
+        if reason is not None:
+            msg = f"rungs: {reason}"
+            raise ValueError(msg)
         return self
+
+    @property
+    def fidelities(self) -> tuple[Rung, ...]:
+        """The rungs, cheapest first; without any the one that `epochs` and `images` describe."""
+        if self.rungs:
+            return self.rungs
+        if self.epochs and self.images:
+            return (Trained(epochs=self.epochs, images=self.images),)
+        return (REPAIRED,)
+
+    def at(self, rung: int) -> Training:
+        """The training of one rung, as if it were the only one."""
+        chosen = self.fidelities[rung]
+        if not self.rungs:
+            return self
+        spent = (chosen.epochs, chosen.images) if isinstance(chosen, Trained) else (0, 0)
+        algorithm = self.algorithm if isinstance(chosen, Trained) else "one_shot"
+        changes = {"epochs": spent[0], "images": spent[1], "algorithm": algorithm}
+        single = {"rungs": (), "promote_one_of": type(self).model_fields["promote_one_of"].default}
+        return self.model_copy(update=changes | single)
+
+    def to_json(self) -> dict[str, Any]:
+        """For hashes: rungs stand only where there are some, as before there were any."""
+        found = self.model_dump(mode="json")
+        if not self.rungs:
+            del found["rungs"], found["promote_one_of"]
+        return found
 
     def settings(self, seed: int) -> PruneSettings:
         """What the engine takes of it; without images there are no epochs."""
@@ -172,7 +212,7 @@ class SearchConfig(_Section):
     def _epochs_can_be_spent(self) -> SearchConfig:
         budget, training = self.budget, self.training
         only_epochs = budget.trials is None and budget.minutes is None
-        if only_epochs and not (training.epochs and training.images):
+        if only_epochs and not any(isinstance(rung, Trained) for rung in training.fidelities):
             msg = (
                 "budget: nothing is trained (training.epochs or training.images is 0), so that "
                 "epochs alone would never end the search; give trials or minutes"

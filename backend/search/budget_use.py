@@ -37,15 +37,22 @@ class BudgetUse:
             waiting: candidates that wait to be timed.
         """
         budget = self.control.budget
-        if budget.minutes is not None and self._run.records.elapsed_s >= budget.minutes * 60:
+        # What is in training is taken to cost what the configuration says.
+        if not self.allows_promotion((running + waiting) * self._run.epochs_each):
             return False
-        if budget.epochs is not None:
-            # What is in training is taken to cost what the configuration says.
-            promised = (running + waiting) * self._run.epochs_each
-            if self._ledger.epochs_spent + promised >= budget.epochs:
-                return False
         begun = len(self._ledger.finished) + running + waiting
         return budget.trials is None or begun < budget.trials
+
+    def allows_promotion(self, promised_epochs: int = 0) -> bool:
+        """Whether there is time, and whether epochs are left; trials are not asked for.
+
+        What the front still lacks at the last rung when this says no is done nevertheless.
+        """
+        budget = self.control.budget
+        if budget.minutes is not None and self._run.records.elapsed_s >= budget.minutes * 60:
+            return False
+        spent = self._ledger.epochs_spent + promised_epochs
+        return budget.epochs is None or spent < budget.epochs
 
     def _read(self) -> Control:
         return Control.of(self._run.records.config, self._run.records.read_control())

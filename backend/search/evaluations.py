@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from backend.search.evaluation_cache import EvaluationCache
 from backend.search.executor import Outcome, Task
 from backend.search.ledger import Ledger
 from backend.search.records import SearchError
-from backend.search.results import epochs_of, read_evaluation, why_unusable
+from backend.search.results import epochs_of, read_evaluation, why_unusable, with_rung
 from backend.search.study import Proposal
 from backend.search.surroundings import DENSE, Surroundings
 from backend.search.timing_queue import Ready, TimingQueue
@@ -43,7 +44,11 @@ class Evaluations:
         records = self._run.records
         found = self._cache.find(Candidate()) if records.dense is None else None
         if found is not None:
-            records.update(dense={**found[0], "cached": True})
+            dense = {**found[0], "cached": True}
+            evaluation = read_evaluation(self._run.home / dense["folder"])
+            if self._run.top_rung and evaluation is not None:
+                dense = with_rung(dense, 0, evaluation, dense["folder"])
+            records.update(dense=dense)
         if records.dense is not None:
             folder = self._run.home / records.dense["folder"]
             self._queue.dense = Ready(folder, read_evaluation(folder) or {})
@@ -54,7 +59,7 @@ class Evaluations:
         if evaluation is not None:
             self._queue.dense = Ready(folder, evaluation)
             return
-        self._submit(DENSE, Candidate(), folder)
+        submit_evaluation(self._run, self._cache, DENSE, Candidate(), folder)
 
     def fill(self, may_start: Callable[[], bool]) -> None:
         """Begin candidates while an evaluator is free and the budget allows."""
@@ -72,7 +77,9 @@ class Evaluations:
                 self._queue.add(Ready(folder, evaluation, proposal))
                 continue
             self._running[str(proposal.number)] = proposal
-            self._submit(str(proposal.number), proposal.candidate, folder)
+            submit_evaluation(
+                self._run, self._cache, str(proposal.number), proposal.candidate, folder
+            )
 
     def take(self, outcome: Outcome) -> None:
         """Pass on what an evaluator has ended.
@@ -98,16 +105,6 @@ class Evaluations:
         folder = Path(outcome.task.payload["folder"])
         self._queue.add(Ready(folder, outcome.result, proposal))
 
-    def _submit(self, task_id: str, candidate: Candidate, folder: Path) -> None:
-        """Have a candidate trained and built, or built alone where it was trained before."""
-        payload = {"candidate": candidate.to_json(), "folder": str(folder)}
-        trained = self._cache.trained(candidate)
-        if trained is None:
-            self._run.executor.submit(Task(task_id, "evaluate", payload))
-        else:
-            again = {**payload, "trained": str(trained)}
-            self._run.executor.submit(Task(task_id, "rebuild", again))
-
     def _complete_from_cache(self, proposal: Proposal) -> bool:
         dense = self._run.records.dense
         if WARM in proposal.trial.user_attrs:
@@ -125,3 +122,25 @@ class Evaluations:
         }
         self._ledger.complete(proposal, {**record, **latency, "cached": cached})
         return True
+
+
+def submit_evaluation(
+    run: Surroundings,
+    cache: EvaluationCache,
+    task_id: str,
+    candidate: Candidate,
+    folder: Path,
+    rung: int = 0,
+    repaired: str | None = None,
+) -> None:
+    """Have a candidate trained and built, or built alone where it was trained before."""
+    payload: dict[str, Any] = {"candidate": candidate.to_json(), "folder": str(folder)}
+    if rung:
+        payload["rung"] = rung
+    trained = cache.trained(candidate, rung)
+    if trained is not None:
+        run.executor.submit(Task(task_id, "rebuild", {**payload, "trained": str(trained)}))
+        return
+    if repaired is not None:
+        payload["repaired"] = repaired
+    run.executor.submit(Task(task_id, "evaluate", payload))

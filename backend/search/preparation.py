@@ -91,7 +91,7 @@ def prepare(config: SearchConfig, database: Database, store: ArtifactStore) -> P
         "sampler": config.sampler,
         "seed": config.seed,
         "device": config.device,
-        "training": config.training.model_dump(mode="json"),
+        "training": config.training.to_json(),
         "constraints": config.constraints.model_dump(mode="json"),
     }
     problem = Problem(

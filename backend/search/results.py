@@ -126,6 +126,34 @@ def dense_record(
     }
 
 
+def with_rung(
+    dense: Mapping[str, Any],
+    rung: int,
+    evaluation: Mapping[str, Any],
+    folder: str,
+    *,
+    is_cached: bool = False,
+) -> dict[str, Any]:
+    """The baseline's record with what it is at one more rung.
+
+    `rungs` holds accuracy, loss and folder by the rung's index as text; the record's own accuracy,
+    loss and `scored_folder` are those of the highest.
+    """
+    found = {
+        "fidelity": evaluation.get("fidelity", ""),
+        "accuracy": evaluation["accuracy"],
+        "accuracy_se": evaluation["standard_error"],
+        "loss": evaluation["loss"],
+        "epochs": epochs_of(evaluation),
+        "folder": folder,
+        "cached": is_cached,
+    }
+    rungs = {**dense.get("rungs", {}), str(rung): found}
+    highest = rungs[max(rungs, key=int)]
+    shown = {key: highest[key] for key in ("fidelity", "accuracy", "accuracy_se", "loss")}
+    return {**dense, **shown, "scored_folder": highest["folder"], "rungs": rungs}
+
+
 def relative_folder(folder: Path, home: Path) -> str:
     """The folder as it is stored: relative, so that the data folder can be moved."""
     return os.fspath(folder.relative_to(home))
@@ -136,6 +164,7 @@ def _scores(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         "accuracy": evaluation["accuracy"],
         "accuracy_se": evaluation["standard_error"],
         "loss": evaluation["loss"],
+        "fidelity": evaluation.get("fidelity", ""),
         "rate": evaluation["rate"],
         "size_bytes": evaluation["size_bytes"],
         "seconds": evaluation["seconds"],

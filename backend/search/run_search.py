@@ -13,6 +13,7 @@ from backend.jobs.context import JobContext
 from backend.search.chosen_table import with_table
 from backend.search.executor import Executor
 from backend.search.executors import ExecutorOrder, open_executor
+from backend.search.layer_reconstruction import needs_layers, reconstruct_layers, store_of
 from backend.search.preparation import Prepared, prepare
 from backend.search.records import SearchRecords
 from backend.search.search_device import SearchDevice, open_device
@@ -58,11 +59,14 @@ def run_search(
     log = context.settings.logs / f"search-{search_id}.log"
     with find_device(config.device, context.settings) as device:
         prepared = with_table(prepared, device, context.settings, folder)
-        setup = _setup(prepared, device, folder, context.settings)
+        store = store_of(prepared, context.settings)
+        setup = {**_setup(prepared, device, folder, context.settings), "layers": str(store.folder)}
         order = ExecutorOrder(config.executor, context.settings, setup, gate, log, config.workers)
         executor = make_executor(order)
         try:
             run = Surroundings(context, records, prepared, device, executor, gate, folder)
+            if needs_layers(prepared):
+                run = reconstruct_layers(run, store)
             return SearchRun(run).run()
         finally:
             executor.close()

@@ -6,9 +6,10 @@ again costs what is new in it.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import Lock
 from typing import Any
@@ -21,6 +22,8 @@ from backend.search.study import open_storage
 KEPT = 4
 """Studies that stay read."""
 
+_RUNG = re.compile(r"rung(\d+)")
+
 _STATES = {TrialState.RUNNING: "running", TrialState.COMPLETE: "done", TrialState.FAIL: "failed"}
 
 
@@ -31,12 +34,18 @@ class Trial:
     Attributes:
         state: running, done or failed.
         params: label of each layer's choice.
+        record: of its dearest evaluation.
+        rungs: records of all its evaluations, the cheapest first; that of the first rung alone
+            where it was not promoted.
+        rung: index of the dearest.
     """
 
     number: int
     state: str
     params: Mapping[str, str]
     record: Mapping[str, Any]
+    rungs: tuple[Mapping[str, Any], ...] = ()
+    rung: int = 0
 
     @cached_property
     def label(self) -> str:
@@ -50,7 +59,7 @@ class StudyView:
     """The trials worth showing and the test scores that came after the end.
 
     Attributes:
-        last_end: when a trial last ended, seconds since the epoch.
+        last_end: when a trial or a promotion last ended, seconds since the epoch.
         latency: what predicted latencies began with: `source`, `programs`, `error`.
     """
 
@@ -102,15 +111,24 @@ class _Reader:
         with self._lock:
             shown = [self._shown(trial) for trial in self._study.get_trials(deepcopy=False)]
             notes = self._study.user_attrs
-            scores = {
-                int(key.removeprefix("test:")): value
-                for key, value in notes.items()
-                if key.startswith("test:")
-            }
+            scores: dict[int, Any] = {}
+            promoted: dict[int, dict[int, Any]] = {}
+            last_end = self._last_end
+            for key, value in notes.items():
+                kind, _, number = key.partition(":")
+                if kind == "test":
+                    scores[int(number)] = value
+                elif rung := _RUNG.fullmatch(kind):
+                    promoted.setdefault(int(number), {})[int(rung[1])] = value
+                    last_end = max(last_end or 0.0, value.get("ended_at", 0.0))
             return StudyView(
-                tuple(trial for trial in shown if trial is not None),
+                tuple(
+                    _promoted(trial, promoted[trial.number]) if trial.number in promoted else trial
+                    for trial in shown
+                    if trial is not None
+                ),
                 scores,
-                self._last_end,
+                last_end,
                 notes.get("latency", {}),
             )
 
@@ -134,9 +152,22 @@ def _is_shown(trial: FrozenTrial) -> bool:
 
 
 def _trial(trial: FrozenTrial) -> Trial:
+    first = dict(trial.user_attrs)
     return Trial(
         trial.number,
         _STATES[trial.state],
         {name: str(label) for name, label in trial.params.items()},
-        dict(trial.user_attrs),
+        first,
+        (first,),
     )
+
+
+def _promoted(trial: Trial, records: Mapping[int, Mapping[str, Any]]) -> Trial:
+    """A trial with its records by rung; one that failed at a rung tells why and stays below."""
+    good = {rung: dict(record) for rung, record in sorted(records.items()) if "error" not in record}
+    rung = max(good, default=0)
+    record = {**trial.record, **good.get(rung, {})}
+    errors = [found["error"] for found in records.values() if "error" in found]
+    if errors:
+        record["error"] = errors[-1]
+    return replace(trial, record=record, rungs=(*trial.rungs, *good.values()), rung=rung)

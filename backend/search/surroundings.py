@@ -47,6 +47,11 @@ class Surroundings:
 
     @property
     def epochs_each(self) -> int:
-        """Epochs that a candidate's training takes by the configuration."""
-        training = self.config.training
+        """Epochs that a candidate's first training takes by the configuration."""
+        training = self.config.training.at(0)
         return training.epochs if training.images else 0
+
+    @property
+    def top_rung(self) -> int:
+        """Index of the dearest evaluation; 0 where there is one only."""
+        return len(self.config.training.fidelities) - 1

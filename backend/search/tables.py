@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,10 @@ SPARSE_SLOWDOWN = {"pattern": 1.3, "block_punched": 1.2, "block": 1.2, "filter":
 SKIP_MS = 0.0005
 """Guess of what a layer that is left out still costs: what stood behind it stands alone."""
 
+_LEAST_ERROR = 1e-6
+_FIT_AFTER = 8  # stored choices, before a power is fitted
+_LEAST_EXPONENT, _LARGEST_EXPONENT = 0.5, 4.0
+
 
 def damage_table(
     graph: Graph, space: Space, pattern_sets: Mapping[str, PatternSet]
@@ -62,6 +67,53 @@ def damage_table(
             row[choice.label] = sites[kind].lost(choice) / (energy or 1.0)
         table[name] = row
     return table
+
+
+def reconstructed_damage(
+    energy: Mapping[str, Mapping[str, float]], reports: Iterable[Mapping[str, Any]]
+) -> dict[str, dict[str, float]]:
+    """The damage table with measured errors in place of removed energy, in units of energy.
+
+    Measured is the error of a layer's output after its reconstruction, as a share of the output's
+    variance (recovery.md C: normalised). Over what is stored it follows about a power of the
+    removed energy; by that power, fitted to the logarithms, errors are given as the energy that
+    would do as much, so that samplers need not know where an entry is from. What is not stored
+    keeps its energy.
+
+    Args:
+        energy: what `damage_table` gives.
+        reports: of stored reconstructions (`backend.reconstruction.store`).
+    """
+    known = {(row["layer"], row["label"]): row for row in reports}
+    pairs = [
+        (float(row["removed_energy"]), float(row["error"]))
+        for row in known.values()
+        if row["removed_energy"] and row["error"] > _LEAST_ERROR
+    ]
+    slope, offset = _power(pairs)
+
+    def as_energy(error: float) -> float:
+        return float(np.exp((np.log(max(error, _LEAST_ERROR)) - offset) / slope))
+
+    return {
+        layer: {
+            label: as_energy(float(known[layer, label]["error"]))
+            if (layer, label) in known
+            else value
+            for label, value in row.items()
+        }
+        for layer, row in energy.items()
+    }
+
+
+def _power(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Exponent and logarithm of the factor of error = factor * energy ** exponent."""
+    if len(pairs) < _FIT_AFTER:
+        return 1.0, 0.0
+    x, y = np.log(np.array(pairs)).T
+    slope = float(np.cov(x, y, bias=True)[0, 1] / max(float(x.var()), 1e-12))
+    slope = min(max(slope, _LEAST_EXPONENT), _LARGEST_EXPONENT)
+    return slope, float(y.mean() - slope * x.mean())
 
 
 def cost_table(graph: Graph, space: Space) -> dict[str, dict[str, float]]:

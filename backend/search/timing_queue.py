@@ -13,7 +13,7 @@ import numpy as np
 from backend.devices.turn import DeviceTurn
 from backend.jobs.errors import CancelledError, FencedError
 from backend.search.evaluation_cache import EvaluationCache
-from backend.search.ledger import Ledger
+from backend.search.ledger import Ledger, Promotion
 from backend.search.records import SearchError
 from backend.search.results import (
     PACKAGE_FOLDER,
@@ -23,6 +23,7 @@ from backend.search.results import (
     package_memory,
     relative_folder,
     trial_record,
+    with_rung,
     write_timing,
 )
 from backend.search.study import Proposal
@@ -36,17 +37,29 @@ LONGEST_WAIT_S = 15.0
 
 @dataclass(frozen=True)
 class Ready:
-    """A candidate that waits to be timed; no proposal: the dense net."""
+    """A candidate that waits to be timed; neither proposal nor promotion: the dense net."""
 
     folder: Path
     evaluation: Mapping[str, Any]
     proposal: Proposal | None = None
+    promotion: Promotion | None = None
     since: float = field(default_factory=time.monotonic)
 
     @property
     def package(self) -> Path:
         """Folder of the built package."""
         return self.folder / PACKAGE_FOLDER
+
+    @property
+    def rung(self) -> int:
+        """Of the evaluation."""
+        return 0 if self.promotion is None else self.promotion.rung
+
+    @property
+    def candidate(self) -> Candidate:
+        """What was evaluated."""
+        whose = self.proposal or self.promotion
+        return Candidate() if whose is None else whose.candidate
 
 
 class TimingQueue:
@@ -73,6 +86,11 @@ class TimingQueue:
         """What timing is called where progress is shown."""
         name = self._run.device.name
         return "timing, trainers stopped" if self._turn.stops_trainers else f"timing on {name}"
+
+    @property
+    def promotions(self) -> tuple[Promotion, ...]:
+        """Those that wait and were evaluated before."""
+        return tuple(item.promotion for item in self._ready if item.promotion is not None)
 
     def add(self, ready: Ready) -> None:
         """Let a candidate wait."""
@@ -122,29 +140,40 @@ class TimingQueue:
 
     def _store(self, item: Ready, result: tuple[Timing, Check] | Exception) -> None:
         if isinstance(result, Exception):
-            if item.proposal is None:
+            if item.proposal is None and item.promotion is None:
                 msg = f"the dense baseline cannot be measured: {result}"
                 raise SearchError(msg) from result
-            error = f"it cannot be measured: {result}"
-            self._ledger.fail(item.proposal, error, epochs_of(item.evaluation))
+            self._fail(item, f"it cannot be measured: {result}")
             return
         timing, check = result
         memory = {"memory_bytes": package_memory(item.folder)}
         folder = relative_folder(item.folder, self._run.home)
         write_timing(item.folder, timing, check)
-        if item.proposal is None:
+        if item.proposal is None and item.promotion is None:
             dense = dense_record(item.evaluation, timing, check, folder)
             dense = {**dense, **memory, "peak": self._run.device.peak(self._run.context.settings)}
             self._cache.keep(Candidate(), dense, folder)
+            if self._run.top_rung:
+                dense = with_rung(dense, 0, item.evaluation, folder)
             self._run.records.update(dense=dense)
             self._ledger.know_dense(dense)
             return
         if check.max_relative_error > TOLERANCE:
-            error = f"its outputs differ from torch by {check.max_relative_error:.1e} (relative)"
-            self._ledger.fail(item.proposal, error, epochs_of(item.evaluation))
+            by = f"{check.max_relative_error:.1e} (relative)"
+            self._fail(item, f"its outputs differ from torch by {by}")
             return
         assert self._run.records.dense is not None  # it stands first in the first batch
         reference_ms = self._run.records.dense["latency_ms"]
         record = trial_record(item.evaluation, timing, check, folder, reference_ms) | memory
-        self._cache.keep(item.proposal.candidate, record, folder)
-        self._ledger.complete(item.proposal, {**record, "cached": False})
+        self._cache.keep(item.candidate, record, folder, item.rung)
+        if item.promotion is not None:
+            self._ledger.promote(item.promotion, {**record, "cached": False})
+        elif item.proposal is not None:
+            self._ledger.complete(item.proposal, {**record, "cached": False})
+
+    def _fail(self, item: Ready, error: str) -> None:
+        epochs = epochs_of(item.evaluation)
+        if item.promotion is not None:
+            self._ledger.fail_promotion(item.promotion, error, epochs)
+        elif item.proposal is not None:
+            self._ledger.fail(item.proposal, error, epochs)

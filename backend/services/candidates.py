@@ -19,7 +19,8 @@ from backend.search.records import SearchError
 from backend.search.results import PACKAGE_FOLDER, package_memory, read_evaluation, read_timing
 from backend.search.study_view import Trial
 from backend.search.trial_lookup import find_trial
-from backend.services.views import CandidateView, LayerView, PeakView
+from backend.services.rung_scores import rung_scores
+from backend.services.views import CandidateView, LayerView, PeakView, RungScore
 from backend.sparsity.candidate import LayerChoice
 from backend.storage.database import open_database
 from backend.storage.settings import load_settings
@@ -49,7 +50,7 @@ def get_candidate(trial_id: str) -> CandidateView:
         accuracy=record["accuracy"],
         accuracy_se=record["accuracy_se"],
         test_accuracy=found.test_accuracy,
-        dense_accuracy=dense.get("accuracy"),
+        dense_accuracy=found.rungs[-1].dense_accuracy if found.rungs else dense.get("accuracy"),
         latency_ms=record["latency_ms"],
         dense_latency_ms=record["dense_latency_ms"],
         speedup=record["speedup"],
@@ -67,6 +68,8 @@ def get_candidate(trial_id: str) -> CandidateView:
         threads=int(manifest.get("threads", 1)),
         training=evaluation.get("training"),
         predicted_ms=record.get("predicted_ms"),
+        fidelity=found.rungs[-1].fidelity if found.rungs else "",
+        rungs=found.rungs,
     )
 
 
@@ -112,6 +115,7 @@ class _Found:
     dense: Mapping[str, Any]
     trial: Trial
     test_accuracy: float | None
+    rungs: tuple[RungScore, ...] = ()
 
 
 def _find(trial_id: str) -> _Found:
@@ -130,7 +134,7 @@ def _find(trial_id: str) -> _Found:
         return _Found(row.search_id or "", dense, trial, test)
     search, trial, score = find_trial(database, trial_id)
     test = None if score is None else score["accuracy"]
-    return _Found(search.id, search.dense or {}, trial, test)
+    return _Found(search.id, search.dense or {}, trial, test, rung_scores(trial, search))
 
 
 def _folder(trial_id: str, trial: Trial) -> Path:

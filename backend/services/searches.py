@@ -18,6 +18,7 @@ from backend.search.forecast_error import forecast_error
 from backend.search.identity import differences
 from backend.search.records import SearchError
 from backend.search.study_view import StudyView, Trial, read_study
+from backend.services.rung_scores import rung_score, rung_scores
 from backend.services.times import to_datetime
 from backend.services.views import (
     AskedCandidateView,
@@ -126,7 +127,7 @@ def get_search(search_id: str) -> SearchView:
         elapsed_s=elapsed_s,
         eta_s=_eta_s(row, control.budget, elapsed_s) if running else None,
         dense=_point(row.dense),
-        trials=tuple(_trial_row(row.id, trial, study, on_front) for trial in study.trials),
+        trials=tuple(_trial_row(row, trial, study, on_front) for trial in study.trials),
         front=front,
         cancel_requested=job.wanted is not None,
         pause_requested=job.wanted == Wanted.PAUSE,
@@ -343,11 +344,14 @@ def _point(dense: Mapping[str, Any] | None) -> Point | None:
         test_accuracy=dense.get("test_accuracy"),
         size_bytes=dense.get("size_bytes"),
         memory_bytes=dense.get("memory_bytes"),
+        fidelity=dense.get("fidelity", "") if dense.get("rungs") else "",
+        rungs=tuple(rung_score(found) for _, found in sorted(dense.get("rungs", {}).items())),
     )
 
 
-def _trial_row(search_id: str, trial: Trial, study: StudyView, front: frozenset[str]) -> TrialRow:
-    trial_id = f"{search_id}-{trial.number}"
+def _trial_row(row: Search, trial: Trial, study: StudyView, front: frozenset[str]) -> TrialRow:
+    trial_id = f"{row.id}-{trial.number}"
+    scores = rung_scores(trial, row)
     score = study.test_scores.get(trial.number)
     record = trial.record
     return TrialRow(
@@ -369,5 +373,8 @@ def _trial_row(search_id: str, trial: Trial, study: StudyView, front: frozenset[
         size_bytes=record.get("size_bytes"),
         memory_bytes=record.get("memory_bytes"),
         predicted_ms=record.get("predicted_ms"),
+        fidelity=scores[-1].fidelity if scores else "",
+        is_final=not scores or trial.rung == len(row.config["training"]["rungs"]) - 1,
+        rungs=scores,
         origin=record.get("origin", ""),
     )

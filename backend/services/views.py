@@ -130,6 +130,18 @@ class DataCard:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RungScore:
+    """What a candidate is at one fidelity of the search, beside the dense net at the same."""
+
+    fidelity: str
+    accuracy: float
+    accuracy_se: float | None = None
+    loss: float | None = None
+    latency_ms: float | None = None
+    dense_accuracy: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Point:
     """Accuracy (0 to 1) against measured latency; the dense baseline is one."""
 
@@ -140,6 +152,8 @@ class Point:
     test_accuracy: float | None = None
     size_bytes: int | None = None
     memory_bytes: int | None = None
+    fidelity: str = ""
+    rungs: tuple[RungScore, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +194,9 @@ class TrialRow:
     size_bytes: int | None = None
     memory_bytes: int | None = None
     predicted_ms: float | None = None  # before it was measured
+    fidelity: str = ""  # of the accuracy; empty where the search has one only
+    is_final: bool = True  # at the search's last rung
+    rungs: tuple[RungScore, ...] = ()  # all its evaluations; empty where the search has one only
     origin: str = ""  # "by hand: ..." or "warm start: ..."; empty: the sampler proposed it
 
 
@@ -340,6 +357,8 @@ class CandidateView:
     sources: tuple[tuple[str, str], ...]
     samples_ms: tuple[float, ...]
     plan_yaml: str
+    fidelity: str = ""
+    rungs: tuple[RungScore, ...] = ()  # empty where its search has one only
     peak: PeakView | None = None
     threads: int = 1
     training: Json | None = None

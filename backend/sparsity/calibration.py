@@ -6,7 +6,7 @@ Made once for a net and reused for every candidate of a search.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil, prod
 
 import numpy as np
@@ -20,6 +20,7 @@ from backend.sparsity.run import Run
 from codegen.errors import GraphError
 from codegen.ir.graph import Graph
 from codegen.ir.node import Node
+from codegen.ir.weight import Weight
 
 _LEAST_SAMPLES = 8192
 _SAMPLES_PER_COLUMN = 16
@@ -61,6 +62,8 @@ class Calibration:
             there is one (`backend.sparsity.follower`).
         started: layers whose weights are no more than a start, or that were left out: filter
             types took their place (`backend.sparsity.replaced_calibration`).
+        composites: weights by key that filter types start with in place of their factorisation
+            (`backend.reconstruction.composite_starts`).
     """
 
     graph: Graph
@@ -69,6 +72,7 @@ class Calibration:
     targets: Mapping[str, Tensor]
     sums: Mapping[str, Tensor]
     started: frozenset[str] = frozenset()
+    composites: Mapping[str, Weight] = field(default_factory=dict)
 
 
 def calibrate(graph: Graph, images: Tensor, seed: int = 0) -> Calibration:

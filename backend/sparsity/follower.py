@@ -66,3 +66,17 @@ def _only_reader(graph: Graph, node: Node) -> Node | None:
 def _is_fused(node: Node) -> bool:
     """Whether an activation is part of the node, so that its sum is never seen."""
     return node.attrs.get("activation", "none") != "none"
+
+
+def absorber(graph: Graph, node: Node) -> tuple[str, int] | None:
+    """Weight key that takes a filter's intercept and its sign, or None where nothing can.
+
+    A bias takes it whole (1); the mean of a batch norm that alone reads the layer is moved against
+    it (-1).
+    """
+    if "bias" in node.weights:
+        return node.weights["bias"], 1
+    reader = _only_reader(graph, node)
+    if reader is not None and reader.op == "batch_norm":
+        return reader.weights["mean"], -1
+    return None

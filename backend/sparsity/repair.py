@@ -19,7 +19,7 @@ from backend.sparsity.aim import aim_of
 from backend.sparsity.calibration import Calibration, at_positions, calibrate
 from backend.sparsity.candidate import Candidate
 from backend.sparsity.criteria import Criterion, Evidence, criterion_of
-from backend.sparsity.follower import follower
+from backend.sparsity.follower import absorber, follower
 from backend.sparsity.layer_fit import LayerFit
 from backend.sparsity.least_squares import relative_error
 from backend.sparsity.moments import Moments
@@ -180,8 +180,8 @@ class _Pass:
         if len(node.inputs) > 1 or node.text("activation") != "none":
             self._only_mask(node, layer)
             return
-        absorber = _absorber(self._graph, node)
-        fit = self._fit(node, weight, centred=absorber is not None)
+        taker = absorber(self._graph, node)
+        fit = self._fit(node, weight, centred=taker is not None)
         used, note = None, ""
         if layer is not None:
             self._masks[key], used, note = self._choose(layer, fit.moments)
@@ -190,13 +190,13 @@ class _Pass:
             old = self._graph.weights[key].mask
             mask = np.ones(weight.shape, dtype=bool) if old is None else old
         flat = torch.from_numpy(np.ascontiguousarray(mask)).view(len(weight), -1)
-        solved, shift = fit.solve(flat, _shared_band(flat, layer))
+        solved, shift = fit.solve(flat, shared_band(flat, layer))
         self._told.append(LayerRepair(node.name, used, relative_error(fit.moments, solved), note))
         self._run.weights[key] = solved.view_as(weight)
-        if absorber is not None:
-            taker, sign = absorber
-            stored = self._run.weights[taker]
-            self._run.weights[taker] = shift if sign > 0 else stored - shift
+        if taker is not None:
+            holder, sign = taker
+            stored = self._run.weights[holder]
+            self._run.weights[holder] = shift if sign > 0 else stored - shift
             # a convolution with a bias made its target with it: the intercept holds all of it
 
     def _standardise(self, norm: Node) -> None:
@@ -245,22 +245,8 @@ class _Pass:
         return layer.mask(), "magnitude", f"masked by magnitude: {reason}"
 
 
-def _shared_band(mask: Tensor, layer: PrunedLayer | None) -> int:
+def shared_band(mask: Tensor, layer: PrunedLayer | None) -> int:
     """Filters that share a support, so that one factorisation does for all of them."""
     if bool((mask == mask.any(1, keepdim=True) & mask.any(0)).all()):
         return len(mask)  # all filters that are left read the same columns
     return 1 if layer is None else layer.structure.band
-
-
-def _absorber(graph: Graph, node: Node) -> tuple[str, int] | None:
-    """Weight key that takes a filter's intercept and its sign, or None where nothing can.
-
-    A bias takes it whole (1); the mean of a batch norm that alone reads the layer is moved against
-    it (-1).
-    """
-    if "bias" in node.weights:
-        return node.weights["bias"], 1
-    users = graph.users[node.name]
-    if len(users) == 1 and users[0].op == "batch_norm" and node.name not in graph.outputs:
-        return users[0].weights["mean"], -1
-    return None

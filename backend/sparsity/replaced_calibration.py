@@ -38,6 +38,7 @@ def replace_in_calibration(
     graph, rest = replace_filter_types(dense, candidate, pattern_sets=pattern_sets)
     if graph is dense:
         return calibration, candidate
+    graph = graph.with_weights(calibration.composites)
     started = frozenset(node.name for node in graph.nodes if dense.by_name.get(node.name) != node)
     kept = [node.name for node in prunable_layers(graph) if node.name in dense.by_name]
     new = [node.name for node in prunable_layers(graph) if node.name not in dense.by_name]

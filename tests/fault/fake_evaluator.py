@@ -1,4 +1,4 @@
-"""An evaluator without torch: results follow from the candidate's digest, at once.
+"""An evaluator without torch: results follow from the candidate's digest and rung, at once.
 
 While `$FAULT_FOLDER/kill` holds a number above 0, an evaluation counts it down and kills itself.
 """
@@ -11,11 +11,14 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from backend.config.rungs import label_of
+from backend.config.search_file import Training
 from backend.jobs.process import die_with_parent
 from backend.search.evaluator_main import Handler, serve
 from backend.sparsity.candidate import Candidate
@@ -23,10 +26,17 @@ from backend.sparsity.candidate import Candidate
 FOLDER = Path(os.environ["FAULT_FOLDER"])
 
 
-def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
+def reconstruct(payload: Mapping[str, Any]) -> dict[str, Any]:
+    with (FOLDER / "reconstructed").open("a") as file:
+        file.write(payload["layer"] + "\n")
+    return {"made": len(payload["choices"]), "reports": []}
+
+
+def evaluate(training: Training, payload: Mapping[str, Any]) -> dict[str, Any]:
     candidate = Candidate.from_json(payload["candidate"])
+    rung = int(payload.get("rung", 0))
     with (FOLDER / "evaluated").open("a") as file:
-        file.write(candidate.digest + "\n")
+        file.write(candidate.digest + (f"@{rung}" if rung else "") + "\n")
     pids = FOLDER / "pids"
     pids.mkdir(exist_ok=True)
     (pids / str(os.getpid())).touch()
@@ -42,9 +52,10 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
     (folder / "package").mkdir(parents=True, exist_ok=True)
     share = int(candidate.digest[:4], 16) / 0xFFFF
     result = {
-        "accuracy": 0.92 - 0.05 * share,
+        "accuracy": 0.92 - 0.05 * share + 0.01 * rung,
         "standard_error": 0.006,
-        "loss": 0.3,
+        "loss": 0.3 + share - 0.1 * rung,
+        "fidelity": label_of(training.fidelities[rung]),
         "count": 2000,
         "rate": 1.0 + 3.0 * share,
         "size_bytes": 1000,
@@ -65,8 +76,13 @@ def score(payload: Mapping[str, Any]) -> dict[str, Any]:
     return {"accuracy": 0.9, "loss": 0.3, "count": 100, "standard_error": 0.01}
 
 
-def make_handlers(_setup: Mapping[str, Any]) -> Mapping[str, Handler]:
-    return {"evaluate": evaluate, "score": score}
+def make_handlers(setup: Mapping[str, Any]) -> Mapping[str, Handler]:
+    training = Training.model_validate(setup["training"])
+    return {
+        "evaluate": partial(evaluate, training),
+        "score": score,
+        "reconstruct": reconstruct,
+    }
 
 
 if __name__ == "__main__":

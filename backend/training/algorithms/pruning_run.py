@@ -51,6 +51,7 @@ class PruningRun:
         teacher: the dense net, or its scores on exactly these images; `graph` when not given.
         pattern_sets: by name; the shipped ones when not given.
         calibration: of `graph`, where many candidates are pruned.
+        repaired: what pruning and repairing `graph` gives, where it was done before.
         validation: training images that were kept back, to judge the last training on.
         folder: where checkpoints are; a run with the same inputs goes on from them. The caller
             deletes it.
@@ -67,6 +68,7 @@ class PruningRun:
     teacher: Graph | TeacherScores | None = None
     pattern_sets: Mapping[str, PatternSet] | None = None
     calibration: Calibration | None = None
+    repaired: Repaired | None = None
     validation: Indices | None = None
     folder: Path | None = None
     on_phase: OnPhase | None = None
@@ -154,6 +156,8 @@ class PruningRun:
             PlanError: the candidate does not fit the graph, or there is no such criterion.
         """
         settings = self.settings
+        if self.repaired is not None and (graph, candidate) == (self.graph, self.candidate):
+            return self.repaired
         if not candidate.choices and not self._is_started(graph):
             return Repaired(graph)
         self.say("choose masks and repair" if settings.repair else "choose masks")
