@@ -9,7 +9,7 @@ from backend.models.zoo import build_model
 from backend.search.space import build_space
 from backend.sparsity.candidate import Candidate, LayerChoice
 from codegen.ir.builder import GraphBuilder
-from tests.unit.backend.search.small_problem import small_graph
+from tests.unit.backend.search.small_problem import small_graph, small_problem
 
 
 def test_first_convolution_and_classifier_are_not_searched() -> None:
@@ -91,3 +91,85 @@ def test_fully_connected_layers_before_the_classifier_are_searched_in_blocks() -
     labels = build_space(graph, config).labels
     assert labels["fc2"] == ["dense", "block/2/4x8/both", "filter/2"]
     assert "fc3" not in labels
+
+
+def test_npas_menu_is_that_of_the_paper() -> None:
+    """papers.md 1.3: 71 choices where a 3x3 layer can be skipped, 13 for a 1x1 one."""
+    space = build_space(small_graph(), SpaceConfig.model_validate({"menu": "npas"}))
+    counts = {name: len(menu) for name, menu in space.menus}
+    assert counts["layer1.0.conv1"] == 71
+    assert counts["layer2.0.conv1"] == 70  # its shapes differ
+    assert counts["layer2.0.downsample.0"] == 13
+    rates = {c.rate for c in space.by_layer["layer1.0.conv1"] if c.scheme == "pattern"}
+    assert rates == {2.25, 2.5, 3.0, 5.0, 7.0, 10.0}
+
+
+def test_menu_with_a_name_is_weaker_than_keys_beside_it() -> None:
+    config = SpaceConfig.model_validate({"menu": "full", "rates": [4], "schemes": ["pattern"]})
+    assert config.rates == (4.0,)
+    assert config.schemes == ("pattern",)
+    assert config.blocks == ((4, 1), (8, 4), (16, 4))
+    with pytest.raises(ValueError, match="there is no menu 'half'"):
+        SpaceConfig.model_validate({"menu": "half"})
+
+
+def test_single_layers_have_menus_of_their_own() -> None:
+    config = SpaceConfig.model_validate(
+        {
+            "rates": [4],
+            "layers": {
+                "layer1.0.conv1": {
+                    "filter_types": ["conv1x1", "skip"],
+                    "schemes": ["block_punched"],
+                    "rates": [2],
+                    "blocks": [[8, 4], [16, 4]],
+                },
+                "layer1.0.conv2": {"schemes": ["dense"]},
+                "layer2.0.downsample.0": {"filter_types": ["conv3x3"], "rates": [1]},
+            },
+        }
+    )
+    labels = build_space(small_graph(), config).labels
+    assert labels["layer1.0.conv1"] == [
+        "dense",
+        "block_punched/2/8x4",
+        "block_punched/2/16x4",
+        "dense/@conv1x1",
+        "block_punched/2/8x4/@conv1x1",
+        "block_punched/2/16x4/@conv1x1",
+        "dense/@skip",
+    ]
+    assert "layer1.0.conv2" not in labels
+    # dearer than the layer, but named for it
+    assert labels["layer2.0.downsample.0"] == ["dense", "dense/@conv3x3"]
+    assert labels["layer2.0.conv1"] == ["dense", "pattern/4/natural-8/g4", "block_punched/4/4x1"]
+
+
+@pytest.mark.parametrize(
+    ("layers", "says"),
+    [
+        ({"layer2.0.downsample.0": {"schemes": ["pattern"]}}, "patterns need 3x3 kernels"),
+        ({"layer2.0.conv1": {"filter_types": ["skip"], "schemes": ["dense"]}}, "16x28x28"),
+        ({"layer1.0.conv1": {"schemes": ["pattern"], "rates": [2]}}, "the rate 2 is not possible"),
+        ({"conv1": {"rates": [2]}}, "'conv1' stays as it is, since the first convolution"),
+        ({"fc": {"rates": [2]}}, "'fc' stays as it is"),
+        ({"layer1.0.conv3": {"rates": [2]}}, "no layer 'layer1.0.conv3'.*'layer1.0.conv1'"),
+    ],
+)
+def test_a_layer_with_nothing_to_choose_is_one_sentence(layers: dict, says: str) -> None:
+    config = SpaceConfig.model_validate({"layers": layers})
+    with pytest.raises(ConfigError, match=says) as caught:
+        build_space(small_graph(), config)
+    assert next(iter(layers)) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_tables_know_filter_types_in_the_right_order() -> None:
+    problem = small_problem(menu="full")
+    damage, cost = problem.damage["layer1.0.conv1"], problem.cost["layer1.0.conv1"]
+    kinds = ["dense", "dense/@conv1x1_dw3x3_conv1x1", "dense/@dw3x3_conv1x1", "dense/@conv1x1"]
+    kinds.append("dense/@skip")
+    assert sorted(kinds, key=damage.__getitem__) == kinds
+    assert sorted(kinds, key=cost.__getitem__, reverse=True) == kinds
+    assert damage["dense/@skip"] == 1.0
+    assert set(damage) == set(cost) == set(problem.space.labels["layer1.0.conv1"])
