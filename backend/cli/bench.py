@@ -14,6 +14,7 @@ BENCHMARKS = (
     "bench_peers",
     "bench_accuracy",
     "bench_pattern_sets",
+    "bench_scale",
     "bench_table",
 )
 

@@ -11,10 +11,19 @@ from backend.storage.artifacts import telling_disk_errors
 from backend.storage.errors import StorageError
 
 
-def pack_folder(folder: Path) -> bytes:
-    """All files below a folder, without times and owners; the same files give the same bytes."""
+def pack_folder(folder: Path, owner: str = "") -> bytes:
+    """All files below a folder, without times; the same files give the same bytes.
+
+    Args:
+        folder: what to pack.
+        owner: written into the archive, so that what two owners pack never is one artefact: each
+            may then remove his.
+    """
     target = io.BytesIO()
-    with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as archive:
+    headers = {"comment": owner} if owner else {}
+    with tarfile.open(
+        fileobj=target, mode="w", format=tarfile.PAX_FORMAT, pax_headers=headers
+    ) as archive:
         for path in sorted(folder.rglob("*")):
             if not path.is_file():
                 continue

@@ -107,6 +107,13 @@ def test_tasks_are_answered_and_folders_travel_without_a_shared_disk(
         assert not Path(result["folder"]).exists()  # nothing stays on the other machine
     assert (folder / "lines").read_text() == "first\nsecond\n"
 
+    twins = [tmp_path / "candidates" / name for name in ("two", "three")]
+    for twin in twins:  # the same content, stored once for each
+        executor.submit(Task(twin.name, "extend", {"folder": str(twin), "line": "same"}))
+    assert {outcome.error for outcome in collect(executor, 2).values()} == {None}
+    assert {(twin / "lines").read_text() for twin in twins} == {"same\n"}
+    assert not [path for path in (tmp_path / "shared").rglob("*") if path.is_file()][1:]
+
     executor.resize(1)
     assert executor.capacity() == 1
     executor.resize(3)

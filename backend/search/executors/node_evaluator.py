@@ -71,8 +71,8 @@ class NodeEvaluator:
             archive: digest of what is in that folder already, or None.
 
         Returns:
-            `result`, and `archive` with the digest of the folder afterwards; or `error`, one
-            sentence, and `trace` where the error is the program's.
+            `result`, and `archive` with the digest of the folder's archive, None where the task has
+            not changed it; or `error`, one sentence, and `trace` where the error is the program's.
         """
         scratch = self._settings.cache / "evaluations" / uuid4().hex
         try:
@@ -90,17 +90,18 @@ class NodeEvaluator:
     ) -> dict[str, Any]:
         if self._handlers is None:
             self._handlers = self._make_handlers()
-        folder: Path | None = None
+        folder, before = None, b""
         if "folder" in payload:
             folder = scratch / Path(payload["folder"]).name
             payload["folder"] = str(folder)
             folder.parent.mkdir(mode=0o700, parents=True)
             if archive is not None:
                 unpack_folder(self._store.get(archive), folder)
+                before = pack_folder(folder)
         result = self._handlers[kind](payload)
         made = None
-        if folder is not None and folder.is_dir():
-            made = self._store.put(pack_folder(folder))
+        if folder is not None and folder.is_dir() and pack_folder(folder) != before:
+            made = self._store.put(pack_folder(folder, owner=scratch.name))
             if self._store.is_remote:
                 self._store.drop(made)
         return {"result": dict(result), "archive": made}

@@ -44,7 +44,10 @@ def connect(config: ExecutorConfig) -> Any:  # noqa: ANN401 - the module `ray`
     except (Exception, SystemExit) as error:
         reason = " ".join(str(error).split())[:300]
         place = config.address or "this computer"
-        msg = f"the Ray cluster at {place} cannot be joined ({reason}): is `ray start` running?"
+        msg = (
+            f"the Ray cluster at {place} cannot be joined ({reason}): is `ray start` running on "
+            "this machine, and are RAY_AUTH_MODE and RAY_AUTH_TOKEN the cluster's?"
+        )
         raise ExecutorError(msg) from error
     return ray
 

@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from backend.search.executor import ExecutorError, Outcome, Task
 from backend.search.executors import ExecutorOrder
@@ -169,7 +170,7 @@ class RayExecutor:
         folder = Path(str(task.payload.get("folder", "")))
         if "folder" not in task.payload or not folder.is_dir():
             return None
-        return self._store.put(pack_folder(folder))
+        return self._store.put(pack_folder(folder, owner=uuid4().hex))
 
     def _take(self, seat: _Seat, reference: Any) -> list[Outcome]:  # noqa: ANN401 - Ray's
         seat.pending = None
@@ -194,7 +195,7 @@ class RayExecutor:
             with self._order.log.open("a", encoding="utf-8") as log:
                 log.write(answer["trace"])
         made = answer.get("archive")
-        if made is not None and made != seat.archive:
+        if made is not None:
             unpack_folder(self._store.get(made), Path(task.payload["folder"]))
         for archive in {made, seat.archive} - {None}:
             self._store.drop(archive)
