@@ -112,6 +112,10 @@ def test_tasks_are_answered_and_folders_travel_without_a_shared_disk(
         executor.submit(Task(twin.name, "extend", {"folder": str(twin), "line": "same"}))
     assert {outcome.error for outcome in collect(executor, 2).values()} == {None}
     assert {(twin / "lines").read_text() for twin in twins} == {"same\n"}
+    earlier = {"folder": str(tmp_path / "four"), "earlier": str(twins[0]), "line": ""}
+    executor.submit(Task("four", "extend", earlier))  # reads another folder of this machine
+    assert collect(executor, 1)["four"].error is None
+    assert (tmp_path / "four" / "lines").read_text() == "same\n"
     assert not [path for path in (tmp_path / "shared").rglob("*") if path.is_file()][1:]
 
     executor.resize(1)
@@ -124,7 +128,7 @@ def test_measurements_stop_evaluators_on_this_machine(
     start: Callable[..., RayExecutor], tmp_path: Path
 ) -> None:
     executor = start(1)
-    executor.submit(Task("slow", "slow", {"place": str(tmp_path)}))
+    executor.submit(Task("slow", "slow", {"place": f"at {tmp_path}"}))
     wait_until(lambda: not executor.poll(0.1) and bool(list(tmp_path.glob("begun-*"))))
     pid = int(next(tmp_path.glob("begun-*")).name.removeprefix("begun-"))
     assert os.getpgid(pid) == pid  # the raylet itself is never stopped
@@ -138,8 +142,8 @@ def test_task_that_kills_its_evaluator_is_tried_three_times(
     start: Callable[..., RayExecutor], tmp_path: Path
 ) -> None:
     executor = start(1)
-    executor.submit(Task("once", "die", {"place": str(tmp_path / "once"), "times": 1}))
-    executor.submit(Task("always", "die", {"place": str(tmp_path / "always"), "times": 9}))
+    executor.submit(Task("once", "die", {"place": f"at {tmp_path}/once", "times": 1}))
+    executor.submit(Task("always", "die", {"place": f"at {tmp_path}/always", "times": 9}))
     executor.submit(Task("after", "echo", {"index": 1}))
     found = collect(executor, 3)
     assert found["once"].result == {"deaths": 1}
@@ -157,7 +161,7 @@ def test_task_of_a_lost_machine_is_done_on_another(
     executor = start(1, gpus=1)
     executor.submit(Task("gpus", "where", {}))
     assert collect(executor, 1)["gpus"].result == {"gpus": "0"}
-    executor.submit(Task("slow", "slow", {"place": str(tmp_path)}))
+    executor.submit(Task("slow", "slow", {"place": f"at {tmp_path}"}))
     wait_until(lambda: not executor.poll(0.1) and len(list(tmp_path.glob("begun-*"))) == 1)
     cluster.add_node(cpus=1, gpus=1)
     cluster.kill_node()

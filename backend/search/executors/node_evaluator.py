@@ -32,6 +32,10 @@ def punchcard_version() -> str:
     return version("punchcard")
 
 
+OUTPUT = "folder"
+"""Argument of a task that names the folder it writes; other folders are only read."""
+
+
 class NodeEvaluator:
     """Handlers made once of a setup; folders come and go through the artefact store.
 
@@ -62,13 +66,16 @@ class NodeEvaluator:
             "version": punchcard_version(),
         }
 
-    def work(self, kind: str, payload: Mapping[str, Any], archive: str | None) -> dict[str, Any]:
+    def work(
+        self, kind: str, payload: Mapping[str, Any], archives: Mapping[str, str]
+    ) -> dict[str, Any]:
         """Do a task.
 
         Args:
             kind: of the task.
-            payload: its arguments; `folder` is replaced by one of this machine's.
-            archive: digest of what is in that folder already, or None.
+            payload: its arguments; folders in it are replaced by some of this machine's.
+            archives: argument to the digest of what is in its folder; `folder`, which the task
+                writes, need not have any.
 
         Returns:
             `result`, and `archive` with the digest of the folder's archive, None where the task has
@@ -76,7 +83,7 @@ class NodeEvaluator:
         """
         scratch = self._settings.cache / "evaluations" / uuid4().hex
         try:
-            return self._work(kind, dict(payload), archive, scratch)
+            return self._work(kind, dict(payload), archives, scratch)
         except PunchcardError as error:
             return {"error": f"on {host_name()}: {error}"}
         except Exception as error:  # the trial fails with its reason, the search goes on
@@ -86,18 +93,18 @@ class NodeEvaluator:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def _work(
-        self, kind: str, payload: dict[str, Any], archive: str | None, scratch: Path
+        self, kind: str, payload: dict[str, Any], archives: Mapping[str, str], scratch: Path
     ) -> dict[str, Any]:
         if self._handlers is None:
             self._handlers = self._make_handlers()
-        folder, before = None, b""
-        if "folder" in payload:
-            folder = scratch / Path(payload["folder"]).name
-            payload["folder"] = str(folder)
-            folder.parent.mkdir(mode=0o700, parents=True)
-            if archive is not None:
-                unpack_folder(self._store.get(archive), folder)
-                before = pack_folder(folder)
+        for key in {*archives, *({OUTPUT} & payload.keys())}:
+            place = scratch / key / Path(payload[key]).name
+            place.parent.mkdir(mode=0o700, parents=True)
+            if key in archives:
+                unpack_folder(self._store.get(archives[key]), place)
+            payload[key] = str(place)
+        folder = Path(payload[OUTPUT]) if OUTPUT in payload else None
+        before = pack_folder(folder) if folder is not None and OUTPUT in archives else b""
         result = self._handlers[kind](payload)
         made = None
         if folder is not None and folder.is_dir() and pack_folder(folder) != before:

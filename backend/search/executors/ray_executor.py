@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,6 +13,7 @@ from backend.search.executor import ExecutorError, Outcome, Task
 from backend.search.executors import ExecutorOrder
 from backend.search.executors.cluster_setup import pack_setup
 from backend.search.executors.node_evaluator import (
+    OUTPUT,
     NodeEvaluator,
     machine_identity,
     punchcard_version,
@@ -34,7 +35,7 @@ class _Seat:
     pending: Any = None  # what Ray will answer, or None
     is_open: bool = False
     task: Task | None = None
-    archive: str | None = None  # of the folder that the task was given
+    archives: dict[str, str] = field(default_factory=dict)  # of the folders the task was given
     local_pid: int | None = None  # on this machine, where measurements have to stop it
     host: str = "?"
 
@@ -161,16 +162,22 @@ class RayExecutor:
         for seat in self._seats:
             if seat.is_open and seat.task is None and self._waiting:
                 seat.task = self._waiting.popleft()
-                seat.archive = self._archive_of(seat.task)
+                seat.archives = self._archives_of(seat.task)
                 seat.pending = seat.actor.work.remote(
-                    seat.task.kind, dict(seat.task.payload), seat.archive
+                    seat.task.kind, dict(seat.task.payload), seat.archives
                 )
 
-    def _archive_of(self, task: Task) -> str | None:
-        folder = Path(str(task.payload.get("folder", "")))
-        if "folder" not in task.payload or not folder.is_dir():
-            return None
-        return self._store.put(pack_folder(folder, owner=uuid4().hex))
+    def _archives_of(self, task: Task) -> dict[str, str]:
+        """Whatever folders of this machine the payload names, packed and stored."""
+        folders = {
+            key: Path(value)
+            for key, value in task.payload.items()
+            if isinstance(value, str) and value.startswith("/") and Path(value).is_dir()
+        }
+        return {
+            key: self._store.put(pack_folder(folder, owner=uuid4().hex))
+            for key, folder in folders.items()
+        }
 
     def _take(self, seat: _Seat, reference: Any) -> list[Outcome]:  # noqa: ANN401 - Ray's
         seat.pending = None
@@ -196,8 +203,9 @@ class RayExecutor:
                 log.write(answer["trace"])
         made = answer.get("archive")
         if made is not None:
-            unpack_folder(self._store.get(made), Path(task.payload["folder"]))
-        for archive in {made, seat.archive} - {None}:
+            unpack_folder(self._store.get(made), Path(task.payload[OUTPUT]))
+            self._store.drop(made)
+        for archive in seat.archives.values():
             self._store.drop(archive)
         return [Outcome(task, answer.get("result"), answer.get("error"))]
 

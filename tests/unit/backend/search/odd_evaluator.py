@@ -35,8 +35,13 @@ def refuse(_payload: Mapping[str, Any]) -> Mapping[str, Any]:
     raise GraphError(msg)
 
 
+def place_of(payload: Mapping[str, Any]) -> Path:
+    """A folder of the test's; `place` says "at" before it, so that it does not travel."""
+    return Path(payload["place"].removeprefix("at ") if "place" in payload else payload["folder"])
+
+
 def die(payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    folder = Path(payload.get("place") or payload["folder"])
+    folder = place_of(payload)
     folder.mkdir(exist_ok=True)
     deaths = len(list(folder.glob("death-*")))
     if deaths < payload["times"]:
@@ -56,15 +61,18 @@ def extend(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     """Add a line to the folder's file, with the text of the setup's own file."""
     folder = Path(payload["folder"])
     folder.mkdir(parents=True, exist_ok=True)
+    if "earlier" in payload:
+        payload = {**payload, "line": (Path(payload["earlier"]) / "lines").read_text().strip()}
     lines = (folder / "lines").read_text() if (folder / "lines").exists() else ""
     (folder / "lines").write_text(lines + payload["line"] + "\n")
     return {"folder": str(folder)}
 
 
 def slow(payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    (Path(payload["place"]) / f"begun-{os.getpid()}").touch()
+    place = place_of(payload)
+    (place / f"begun-{os.getpid()}").touch()
     end = time.monotonic() + 120
-    while not (Path(payload["place"]) / "go").exists() and time.monotonic() < end:
+    while not (place / "go").exists() and time.monotonic() < end:
         time.sleep(0.02)
     return {"pid": os.getpid()}
 
