@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.cli.search_report import search_json
 from backend.jobs.inline import run_until_ended
 from backend.search.study_view import read_study
 from backend.services.searches import cancel_search, get_search, resume_search, start_search
@@ -73,6 +74,14 @@ def check_whole(site: Site, view: SearchView) -> None:
 def test_best_of_each_rung_go_on_and_the_front_reaches_the_last(fault_site: Site) -> None:
     view = finish(start())
     check_whole(fault_site, view)
+    told = search_json(view)
+    assert [score["fidelity"] for score in told["dense"]["rungs"]] == [
+        "stitched",
+        "repaired",
+        "1 epoch x 2,000 images",
+    ]
+    assert all(one["fidelity"] == "1 epoch x 2,000 images" for one in told["front"])
+    assert all(len(one["rungs"]) >= 2 for one in told["front"])
     assert lines(fault_site.folder / "reconstructed")  # all layers, before the first candidate
     evaluated = Counter(lines(fault_site.folder / "evaluated"))
     assert max(evaluated.values()) == 1  # nothing is evaluated twice at one rung
@@ -114,6 +123,7 @@ def scores_of(view: SearchView) -> dict[tuple[str, str], float]:
     return {(t.id, score.fidelity): score.accuracy for t in view.trials for score in t.rungs}
 
 
+@pytest.mark.slow  # a third whole search; kills are the harder case
 def test_cancelled_search_goes_on_where_it_was(fault_site: Site) -> None:
     worker = fault_site.start_worker(KINDS)
     search_id = start()

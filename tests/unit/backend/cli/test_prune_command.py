@@ -79,7 +79,9 @@ def test_filter_types_of_a_plan_are_trained_and_written(
         prune(folder, "layers: {wide: {filter_type: conv7x7}}")
     with pytest.raises(PlanError, match="left out has no weights for filter"):
         prune(folder, "layers: {middle: {filter_type: skip, scheme: filter, rate: 2}}")
-    with pytest.raises(PlanError, match="no layer can be conv1x1 and pruned by pattern.*: patterns need 3x3"):
+    with pytest.raises(
+        PlanError, match="no layer can be conv1x1 and pruned by pattern.*: patterns need 3x3"
+    ):
         prune(folder, "default: {filter_type: conv1x1, scheme: pattern, rate: 4}")
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from backend.config.rungs import label_of
 from backend.config.search_file import (
     ConfigError,
     SearchConfig,
@@ -133,3 +135,40 @@ def test_wrong_algorithms_are_told_with_their_key(training: dict, says: str) -> 
     (problem,) = problems({"training": training})
     assert says in problem
     assert problem.startswith("training")
+
+
+def test_rungs_are_read_ordered_and_each_a_training_of_its_own() -> None:
+    rungs = ["stitched", "repaired", {"epochs": 1, "images": 2000}]
+    training = parse_config({"training": {"rungs": rungs}}).training
+    assert [label_of(rung) for rung in training.fidelities] == [
+        "stitched",
+        "repaired",
+        "1 epoch x 2,000 images",
+    ]
+    assert [(training.at(n).epochs, training.at(n).images) for n in range(3)] == [
+        (0, 0),
+        (0, 0),
+        (1, 2000),
+    ]
+    alone = parse_config({"training": {"epochs": 1, "images": 2000}}).training
+    assert training.at(2).to_json() == alone.to_json()  # one cache for both
+    assert len(alone.fidelities) == 1
+    assert "rungs" not in alone.to_json()
+
+
+@pytest.mark.parametrize(
+    ("training", "words"),
+    [
+        ({"rungs": ["repaired", "stitched"]}, "each rung has to cost more than the one before"),
+        ({"rungs": ["fast"]}, "a rung is stitched, repaired or {epochs: 2, images: 4000}"),
+        ({"rungs": [{"epochs": 1}]}, "a rung is stitched, repaired or"),
+        ({"rungs": [{"epochs": 0, "images": 9}]}, "greater than or equal to 1"),
+        ({"rungs": ["stitched"], "repair": False}, "leave repair: true"),
+        ({"rungs": ["stitched"], "algorithm": "admm"}, "let the last rung have epochs"),
+    ],
+)
+def test_wrong_rungs_are_refused_with_one_sentence(training: dict[str, Any], words: str) -> None:
+    found = problems({"training": training})
+    assert len(found) == 1
+    assert words in found[0]
+    assert found[0].startswith("training")
