@@ -15,6 +15,7 @@ BENCHMARKS = (
     "bench_accuracy",
     "bench_pattern_sets",
     "bench_scale",
+    "bench_search",
     "bench_table",
 )
 

@@ -55,7 +55,6 @@ def bench_accuracy(
 
     Every row starts from one dense net and gets the same extra training, the dense row too.
     """
-    from backend.bench.accuracy.journal import Journal
     from backend.bench.accuracy.profile import profile_of
     from backend.bench.accuracy.registry import named_tables
     from backend.bench.accuracy.report import table_json, table_markdown
@@ -68,6 +67,7 @@ def bench_accuracy(
     from backend.bench.accuracy.section import sections
     from backend.bench.accuracy.workplace import Workplace
     from backend.bench.errors import BenchError
+    from backend.bench.journal import Journal
     from backend.cli.progress import say, write_json
     from backend.storage.settings import load_settings
 

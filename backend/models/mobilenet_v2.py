@@ -39,6 +39,11 @@ def mobilenet_v2(b: GraphBuilder, x: str, classes: int, width: float) -> str:
     return b.linear(x, classes, name="classifier.1")
 
 
+def mobilenet_v2_05(b: GraphBuilder, x: str, classes: int, width: float) -> str:
+    """The net at half its width, as published; `width` multiplies that."""
+    return mobilenet_v2(b, x, classes, 0.5 * width)
+
+
 def _inverted_residual(
     b: GraphBuilder, x: str, filters: int, stride: int, expansion: int, *, name: str
 ) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from backend.models.efficientnet import efficientnet_b0
-from backend.models.mobilenet_v2 import mobilenet_v2
+from backend.models.mobilenet_v2 import mobilenet_v2, mobilenet_v2_05
 from backend.models.mobilenet_v3 import mobilenet_v3_large
 from backend.models.resnet import resnet
 from backend.models.resnet_cifar import resnet_cifar
@@ -92,6 +92,7 @@ _CARDS = (
         _IMAGENET,
     ),
     _card("mobilenet_v2", "MobileNetV2", "mobilenet_v2", mobilenet_v2, _IMAGENET),
+    _card("mobilenet_v2_05", "MobileNetV2 0.5", "mobilenet_v2", mobilenet_v2_05, _IMAGENET),
     _card(
         "mobilenet_v3_large",
         "MobileNetV3-Large",

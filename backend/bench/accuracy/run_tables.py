@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 from backend.bench.accuracy.cell import Cell
-from backend.bench.accuracy.journal import Journal
 from backend.bench.accuracy.provenance import provenance
 from backend.bench.accuracy.pruning_row import PruningRow
 from backend.bench.accuracy.table import AccuracyTable
 from backend.bench.accuracy.workplace import Workplace
 from backend.bench.errors import BenchError
+from backend.bench.interrupts import interrupts
+from backend.bench.journal import Journal
 from backend.training.errors import StoppedError
 from backend.training.machine import use_one_thread
 
@@ -86,7 +85,7 @@ def run_tables(
     use_one_thread()
     place.deadline = time.monotonic() + 60 * minutes if minutes else float("inf")
     tried: set[str] = set()
-    with _interrupts(place):
+    with interrupts(place):
         # cells behind a start that was not there appear when it is
         while True:
             planned = _planned(tables, place, wanted)
@@ -160,21 +159,3 @@ def _shown(table: AccuracyTable, values: dict[str, Any]) -> str:
         for column in table.columns
         if isinstance(values.get(column.key), int | float)
     )
-
-
-@contextmanager
-def _interrupts(place: Workplace) -> Iterator[None]:
-    """The first interrupt ends a cell at its next checkpoint, a second one at once."""
-
-    def stop(*_: object) -> None:
-        if place.is_stopped:
-            raise KeyboardInterrupt
-        place.is_stopped = True
-        place.say("stopping; once more to stop at once")
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

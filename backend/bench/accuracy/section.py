@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.bench.accuracy.cell import Cell
-from backend.bench.accuracy.journal import Journal
 from backend.bench.accuracy.statistics import Mean, mean_of, paired_difference
 from backend.bench.accuracy.table import AccuracyTable
+from backend.bench.journal import Journal
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from backend.bench.claim import claimed
 from backend.bench.errors import BenchError
 from backend.data.registry import open_data
 
@@ -96,14 +95,5 @@ class Workplace:
     @contextmanager
     def claimed(self, key: str) -> Iterator[bool]:
         """Whether the work of a key is this process's own: false while another is at it."""
-        path = self.path(key, ".lock")
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
-        finally:
-            os.close(handle)
+        with claimed(self.path(key, ".lock")) as is_mine:
+            yield is_mine

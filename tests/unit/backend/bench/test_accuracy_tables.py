@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from backend.bench.accuracy.cell import Cell
-from backend.bench.accuracy.journal import Journal
 from backend.bench.accuracy.plan import candidate_of, pattern_sets, pruned_kernel
 from backend.bench.accuracy.profile import PROFILES
 from backend.bench.accuracy.pruning_notes import claim_notes, start_notes
@@ -34,6 +33,7 @@ from backend.bench.accuracy.table import AccuracyTable, percent
 from backend.bench.accuracy.tables.algorithms import ROWS
 from backend.bench.accuracy.workplace import Workplace
 from backend.bench.errors import BenchError
+from backend.bench.journal import Journal
 from backend.cli.main import main
 from backend.data.sample import load_sample
 from backend.models.zoo import build_model

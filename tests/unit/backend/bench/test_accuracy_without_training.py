@@ -10,7 +10,6 @@ import pytest
 
 from backend.bench.accuracy import published_mobilenet as published
 from backend.bench.accuracy.imagenet_samples import holds_samples, load_samples
-from backend.bench.accuracy.journal import Journal
 from backend.bench.accuracy.profile import PROFILES
 from backend.bench.accuracy.run_tables import chosen_cells, run_tables
 from backend.bench.accuracy.section import sections
@@ -20,6 +19,7 @@ from backend.bench.accuracy.tables.mobilenet import MOBILENET
 from backend.bench.accuracy.tables.one_shot import KINDS, METHODS, ONE_SHOT
 from backend.bench.accuracy.workplace import Workplace
 from backend.bench.errors import BenchError
+from backend.bench.journal import Journal
 from backend.models.zoo import build_model
 from backend.storage.settings import Settings
 from tests.fixtures.image_sets import bars, small_net

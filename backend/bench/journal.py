@@ -53,7 +53,7 @@ class Journal:
                     raise ValueError
             except (ValueError, AttributeError):
                 msg = (
-                    f"{self.path}, line {number}: this is no result of an accuracy table; delete "
+                    f"{self.path}, line {number}: this is no result of a benchmark; delete "
                     "the line, or name another file by --results"
                 )
                 raise BenchError(msg) from None

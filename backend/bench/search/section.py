@@ -1,0 +1,87 @@
+"""All runs of one net at one fidelity, ready to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from backend.bench.search.bench_run import BenchRun
+from backend.bench.search.hypervolume import Reference
+from backend.bench.search.planned_cells import curves_of
+from backend.bench.search.run_curve import SamplerCurves
+from backend.bench.search.search_task import Evaluation
+from backend.bench.search.verdict import Verdict, judge
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """One task's results.
+
+    Attributes:
+        reference: corner of the hypervolume, fixed in the code.
+        marks: evaluations at which samplers are compared, as far as runs go.
+        dense: the dense net by the same evaluator.
+        curves: by sampler.
+        verdict: None without runs of ours.
+        tables_s: CPU seconds of each table that was built beforehand.
+    """
+
+    net: str
+    fidelity: str
+    reference: Reference
+    marks: Sequence[int]
+    dense: Evaluation
+    curves: Sequence[SamplerCurves]
+    verdict: Verdict | None
+    tables_s: Mapping[str, float]
+
+    @property
+    def name(self) -> str:
+        """For headings and files."""
+        return f"{self.net}, {self.fidelity}"
+
+
+def sections(run: BenchRun, *, floor: float | None = None) -> list[Section]:
+    """Tasks of the plan that have results, in its order.
+
+    Args:
+        run: the bench.
+        floor: accuracy of another reference point than the plan's.
+    """
+    seeds: dict[tuple[str, str], list[int]] = {}
+    counts: dict[tuple[str, str], int] = {}
+    for part in run.plan.parts:
+        key = (part.net, part.fidelity)
+        seeds.setdefault(key, []).extend(part.seeds)
+        counts[key] = max(counts.get(key, 0), *part.counts.values())
+    found = []
+    for net, fidelity in seeds:
+        if not run.can_open(net, fidelity):
+            continue
+        wanted = list(dict.fromkeys(seeds[net, fidelity]))
+        curves = curves_of(run, net, fidelity, wanted, floor)
+        if not curves:
+            continue
+        marks = [mark for mark in run.plan.marks if mark <= counts[net, fidelity]]
+        task = run.task(net, fidelity)
+        tables = {one for cell in curves for one in _tables(cell)}
+        found.append(
+            Section(
+                net,
+                fidelity,
+                run.reference(net, fidelity, floor),
+                marks,
+                task.dense,
+                curves,
+                judge(curves, marks),
+                {name: task.table_seconds(name) for name in sorted(tables)},
+            )
+        )
+    return found
+
+
+def _tables(curves: SamplerCurves) -> set[str]:
+    return {name for run in curves.runs.values() for name in run.spent} - _OTHER
+
+
+_OTHER = {"ask", "evaluate", "layers"}
