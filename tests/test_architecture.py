@@ -27,7 +27,7 @@ ONLY_IN = {
     "onnx": ("codegen/exchange/",),
     "onnxruntime": ("backend/bench/engines/",),
     "torch": ("backend/models/", "backend/data/", "backend/sparsity/", "backend/training/",
-              "backend/reconstruction/",
+              "backend/reconstruction/", "backend/bench/search/net_task.py",
               "backend/search/", "backend/enhancement/", "backend/finalization/"),
     "subprocess": (
         "codegen/toolchain/",

@@ -33,7 +33,7 @@ class Published:
         Published("resnet18", 11_689_512, 1_814_073_344),
         Published("resnet50", 25_557_032, 4_089_184_256),
         Published("mobilenet_v2", 3_504_872, 300_774_272),
-        Published("mobilenet_v2_05", 1_968_680, 97_000_000),
+        Published("mobilenet_v2_05", 1_968_680, 97_131_840),
         Published("mobilenet_v3_large", 5_483_032, 216_589_760),
         Published("efficientnet_b0", 5_288_548, 385_814_752),
         Published("vgg16_cifar", 14_728_266, 313_201_664),
