@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from backend.config.rungs import label_of
+from backend.config.rungs import Trained, label_of
 from backend.jobs.errors import CancelledError
 from backend.search.asked import AskedCandidates
 from backend.search.budget_use import BudgetUse
@@ -105,9 +105,10 @@ class SearchRun:
         self._run.context.progress("searching", done, total, ", ".join([*self._reached(), *parts]))
 
     def _reached(self) -> list[str]:
-        """How far candidates have come, such as "12 stitched"; nothing of a single rung."""
+        """How far candidates have come, "12 stitched", "3 trained ..."; nothing of one rung."""
         if not self._run.top_rung:
             return []
-        labels = [label_of(rung) for rung in self._run.config.training.fidelities]
+        rungs = self._run.config.training.fidelities
+        labels = [("trained " if isinstance(it, Trained) else "") + label_of(it) for it in rungs]
         counts = self._ledger.at_rungs()
         return [f"{count} {label}" for count, label in zip(counts, labels, strict=True) if count]
