@@ -21,6 +21,9 @@ def bench_table(
         typer.Option(metavar="CONFIG.yaml", help="A search's: model, data, device and menus."),
     ] = None,
     minutes: Annotated[float, typer.Option(min=0, help="Begin no batch after this time.")] = 10,
+    programs: Annotated[
+        int | None, typer.Option(min=1, help="Learn from no more programs than about so many.")
+    ] = None,
     check: Annotated[
         int, typer.Option(min=0, help="Then predict and measure so many fresh candidates.")
     ] = 0,
@@ -64,6 +67,7 @@ def bench_table(
         settings=settings,
         database=open_database(settings),
         minutes=minutes,
+        most=programs,
         checks=check,
         seed=seed,
         on_progress=lambda share, text: say(f"{share:4.0%}  {text}"),

@@ -13,6 +13,7 @@ from backend.config.search_file import SearchConfig
 from backend.devices.compilation import toolchain_cache
 from backend.devices.turn import DeviceTurn
 from backend.latency.errors import LatencyError
+from backend.latency.measured_run import CHECK
 from backend.latency.new_learner import table_pairs, with_cross_validation
 from backend.latency.prediction_error import PredictionError
 from backend.latency.program_batch import ProgramBench
@@ -50,6 +51,7 @@ def build_table(
     settings: Settings,
     database: Database,
     minutes: float,
+    most: int | None = None,
     checks: int = 0,
     seed: int = 0,
     on_progress: Callable[[float, str], None] = lambda _share, _text: None,
@@ -62,7 +64,8 @@ def build_table(
         settings: the installation.
         database: of models and pattern sets.
         minutes: of building and measuring; after them no further batch begins, neither to learn
-            nor to check. One is always made.
+            nor to check. One of each is always made.
+        most: programs to learn from, after which no further batch of them begins.
         checks: fresh candidates to compare predictions with; 0 for none.
         seed: of the candidates of the check.
         on_progress: told the share that is done, and what is being done.
@@ -101,9 +104,11 @@ def build_table(
                 check=check,
             )
             end = clock() + 60.0 * minutes
-            builder.build(lambda: bool(builder.table.runs) and clock() >= end)
+            builder.build(lambda: bool(builder.table.runs) and clock() >= end, most=most)
             if checks:
-                builder.check(checks, seed, lambda: clock() >= end)
+                builder.check(
+                    checks, seed, lambda: bool(builder.table.runs_of(CHECK)) and clock() >= end
+                )
             return _result(store, name, prepared, builder, time.monotonic() - begin)
 
 

@@ -15,7 +15,7 @@ FloatArray = npt.NDArray[np.float64]
 TRIES = 16
 _STEPS = 40
 _COVERED = 2
-_RARE = 8.0
+_RARE = 64.0
 """How much more often a choice is drawn that no program has yet held."""
 
 

@@ -85,9 +85,14 @@ class TableBuilder:
         self._owners = StepOwners.of(graph, space.layers)
         self._failures = 0
 
-    def build(self, is_over: Callable[[], bool]) -> LatencyTable:
-        """Measure programs to learn from until the menus are covered, or the time is over."""
-        while not is_over():
+    def build(self, is_over: Callable[[], bool], *, most: int | None = None) -> LatencyTable:
+        """Measure programs to learn from until the menus are covered, or the time is over.
+
+        Args:
+            is_over: asked before each batch.
+            most: programs of this net after which no further batch begins.
+        """
+        while not is_over() and (most is None or len(self._runs(FIT)) < most):
             share = min(self.coverage, len(self._runs(FIT)) / LEAST_PROGRAMS)
             if share >= 1.0:
                 break

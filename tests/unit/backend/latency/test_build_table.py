@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
+from backend.cli.main import main
 from backend.config.search_file import SearchConfig, parse_config
-from backend.latency.build_table import build_table
 from backend.latency.measured_run import FIT
+from backend.latency.table_store import TableStore, read_table
 from backend.search.chosen_table import TABLE_FILE, with_table
 from backend.search.preparation import prepare
 from backend.search.search_device import LOCAL, open_device
@@ -46,8 +49,16 @@ def test_programs_of_filter_types_are_measured_and_a_search_uses_the_table(
     settings: Settings, tmp_path: Path
 ) -> None:
     database = open_database(settings)
-    built = build_table(config(), settings=settings, database=database, minutes=0)
-    runs = built.table.runs_of(FIT)
+    file, out, report = (tmp_path / name for name in ("search.yaml", "table.json", "report.json"))
+    file.write_text(yaml.safe_dump(CONFIG))
+    words = ["bench", "table", "--config", str(file), "--minutes", "0", "--check", "2"]
+    assert main([*words, "--out", str(out), "--json", str(report)]) == 0
+    told = json.loads(report.read_text())
+    assert (told["programs"], len(told["checks"])) == (9, 2)
+    assert told["error"]["count"] == 2
+    table = read_table(out)
+    assert table.to_json() == TableStore(settings).read(told["table"]).to_json()
+    runs = table.runs_of(FIT)
     assert len(runs) == 9  # the dense net and one batch
     assert set(runs[0].labels.values()) == {"dense"}
     for run in runs:
@@ -64,7 +75,7 @@ def test_programs_of_filter_types_are_measured_and_a_search_uses_the_table(
         labels = prepared.space.draw(np.random.default_rng(0))
         expected = taught.problem.latency.predict_ms(labels)
         # whatever becomes of the installation's tables, a resumed search predicts the same
-        (settings.home / "latency" / f"{built.name}.json").unlink()
+        TableStore(settings).remove(told["table"])
         again = with_table(prepared, device, settings, tmp_path)
         assert again.problem.latency is not None
         assert again.problem.latency.predict_ms(labels) == expected
