@@ -4,8 +4,8 @@ FROM python:3.11-slim-bookworm
 RUN useradd --create-home --uid 1000 punchcard && mkdir /data && chown punchcard /data
 WORKDIR /opt/punchcard
 
-COPY requirements.txt pyproject.toml ./
-RUN pip install --no-cache-dir -r requirements.txt
+COPY requirements.txt requirements-cluster.txt pyproject.toml ./
+RUN pip install --no-cache-dir -r requirements.txt -r requirements-cluster.txt
 
 COPY LICENSE README.md ./
 COPY assets assets
@@ -17,6 +17,8 @@ COPY app app
 RUN pip install --no-cache-dir --no-deps --editable .
 
 USER punchcard
+# A team's container takes PUNCHCARD_DATABASE=postgresql://user@host/name and
+# PUNCHCARD_ARTIFACTS=s3://bucket/place as well; see docs/scale.md.
 ENV PUNCHCARD_HOME=/data
 VOLUME /data
 EXPOSE 8501

@@ -16,6 +16,7 @@ def bench_scale(
     trials: Annotated[
         int, typer.Option(min=0, help="Finished trials of the study that is timed; 0: none.")
     ] = 10_000,
+    model: Annotated[str, typer.Option(help="Whose menu the study is over.")] = "resnet20",
     samplers: Annotated[
         str, typer.Option(help="Samplers to ask, with commas.")
     ] = "punchcard,npas,random",
@@ -46,7 +47,7 @@ def bench_scale(
     counts = [int(word) for word in workers.split(",") if word.strip().isdecimal()]
     report: dict[str, Any] = {"study": None, "cluster": []}
     if trials:
-        report["study"] = found = study_times(trials, names, say=say)
+        report["study"] = found = study_times(trials, names, model=model, say=say)
         say(f"page: first {found['page_first_s']:.2f} s, then {1000 * found['page_s']:.0f} ms")
     if counts:
         cluster = nullcontext(address) if address else own_cluster(max(counts))

@@ -20,9 +20,9 @@ REPEATS = 5
 
 
 def study_times(
-    trials: int, samplers: Sequence[str], *, say: Callable[[str], None]
+    trials: int, samplers: Sequence[str], *, model: str = "resnet20", say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Time a study of `trials` finished trials over ResNet-20's menu.
+    """Time a study of `trials` finished trials over a model's menu.
 
     Returns:
         Seconds: `page_first_s` (a process that has not read the study), `page_s` (median of the
@@ -31,8 +31,8 @@ def study_times(
     """
     with private_home() as settings:
         database = open_database(settings)
-        search_id = start_search({"model": "resnet20"})
-        prepared = prepare(parse_config({"model": "resnet20"}), database, open_artifacts(settings))
+        search_id = start_search({"model": model})
+        prepared = prepare(parse_config({"model": model}), database, open_artifacts(settings))
         say(f"making a study of {trials} trials")
         study = make_large_study(database, prepared, search_id, trials)
         pages = [_seconds(lambda: get_search(search_id)) for _ in range(REPEATS + 1)]
@@ -47,6 +47,7 @@ def study_times(
             }
             say(f"{name}: first ask {taken[0]:.2f} s, then {asks[name]['ask_s']:.3f} s")
     return {
+        "model": model,
         "trials": trials,
         "page_first_s": round(pages[0], 4),
         "page_s": round(statistics.median(pages[1:]), 4),
