@@ -13,6 +13,9 @@ FloatArray = npt.NDArray[np.float64]
 PLAIN_LIMITS = (0.0, 1.0, 2.0)
 """Limits of a study that is no net's: standard deviations better than the first trials' mean."""
 
+BROKEN = 2.0
+"""Cost of a broken constraint in standard deviations of the first trials' V."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -26,14 +29,15 @@ class Result:
 class Reward:
     """`r_T = V - alpha * max(0, t - T)` (NPAS; papers.md 1.4), once for each limit T.
 
-    V is the first objective, t every other one; constraints that are broken cost like a t over
-    its T. Each is divided by its unit first.
+    V is the first objective, t every other one. Constraints are ours: a broken one costs at once
+    and then by how far it is broken, since what it forbids is no bargain. All have units.
 
     Attributes:
         centre: what counts as 0 of each objective.
         unit: what counts as 1 of each objective.
         limits: T of the objectives behind the first, in units: (limits, objectives - 1).
         alpha: reward that a whole unit over a limit costs.
+        broken: reward that a broken constraint costs, and again for each unit over it.
         constraint_unit: what counts as 1 of each constraint; 1 for one that is not listed.
         ignored: constraints that a limit stands for.
     """
@@ -42,6 +46,7 @@ class Reward:
     unit: tuple[float, ...]
     limits: FloatArray
     alpha: float
+    broken: float
     constraint_unit: Mapping[str, float] = field(default_factory=dict)
     ignored: frozenset[str] = frozenset()
 
@@ -61,14 +66,16 @@ class Reward:
             limit_ms: the one limit that is asked for; without it there are several.
             shares: those, as shares of the dense latency.
             alpha: as the attribute.
-            first: results that fix the units of constraints.
+            first: results that fix the units of constraints, and what breaking one costs.
         """
+        spread = np.std([result.objectives[0] for result in first] or [0.0])
         limits = shares if limit_ms is None else (limit_ms / dense_latency_ms,)
         return cls(
             centre=(0.0, 0.0),
             unit=(1.0, dense_latency_ms),
             limits=np.asarray(limits, dtype=np.float64)[:, None],
             alpha=alpha,
+            broken=BROKEN * float(spread) or alpha,
             constraint_unit=_units(first),
             ignored=frozenset() if limit_ms is None else frozenset({"latency_ms"}),
         )
@@ -84,6 +91,7 @@ class Reward:
             unit=tuple(map(float, np.where(deviation > 0, deviation, 1.0))),
             limits=limits[:, None].repeat(values.shape[1] - 1, axis=1),
             alpha=alpha,
+            broken=BROKEN,
             constraint_unit=_units(first),
         )
 
@@ -91,10 +99,12 @@ class Reward:
         """Reward under each limit: (limits,)."""
         values = (np.asarray(result.objectives) - self.centre) / self.unit
         over = np.maximum(values[None, 1:] - self.limits, 0.0).sum(axis=1)
-        for name, value in result.constraints.items():
-            if name not in self.ignored:
-                over = over + max(value, 0.0) / self.constraint_unit.get(name, 1.0)
-        reward: FloatArray = -values[0] - self.alpha * over
+        broken = sum(
+            1.0 + value / self.constraint_unit.get(name, 1.0)
+            for name, value in result.constraints.items()
+            if value > 0 and name not in self.ignored
+        )
+        reward: FloatArray = -values[0] - self.alpha * over - self.broken * broken
         return reward
 
 

@@ -44,7 +44,7 @@ class NpasSampler(BaseSampler):
 
     It works in any Optuna study. Categorical parameters that every trial has are its layers: of a
     problem in the order of the net, otherwise in the order of their names as a chain. The first
-    objective is V, each further one a t with a limit, constraints cost like a t over its limit.
+    objective is V, each further one a t with a limit; broken constraints cost reward as well.
     Other parameters (numbers, conditional ones) are Optuna's TPE's.
 
     A proposal follows from the seed, the draw and the stored trials alone: there is no other
@@ -67,6 +67,8 @@ class NpasSampler(BaseSampler):
         self._seed = drawn % 2**31 if seed is None else seed
         self._problem = problem
         self._settings = settings or NpasSettings()
+        if problem is not None:
+            self._settings = self._settings.within(problem.budget)
         self._draw: int | None = None
         self._known: tuple[History, Agent] | None
         self._begun: tuple[str, datetime | None] | None

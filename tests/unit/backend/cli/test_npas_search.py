@@ -12,7 +12,7 @@ from codegen.ir.storage import save_graph
 from tests.fixtures.finished_search import save_bars, share_toolchain
 from tests.fixtures.image_sets import small_net
 
-TRIALS = 11  # the first 10 are the agent's alone, then the predictor chooses
+TRIALS = 6  # the first 4 are the agent's alone, then the predictor chooses
 
 
 def test_search_with_npas_finishes_from_the_command_line(tmp_path: Path) -> None:

@@ -190,3 +190,8 @@ def test_search_beats_chance_by_far(tmp_path: Path) -> None:
             volumes.append(search.hypervolume(trial.params for trial in study.trials()))
         gains.append(volumes[0] - volumes[1])
     assert min(gains) > 0 and np.mean(gains) > 0.08
+
+
+@pytest.mark.parametrize(("budget", "first"), [(3, 4), (24, 6), (200, 10)])
+def test_short_search_has_fewer_first_trials(budget: int, first: int) -> None:
+    assert NpasSettings().within(budget).initial == first

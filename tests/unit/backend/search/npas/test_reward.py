@@ -28,7 +28,7 @@ def test_constraint_costs_by_its_usual_size_and_latency_only_once() -> None:
     within = Result((-0.9, 4.0), {"size_bytes": -5.0, "latency_ms": 0.0})
     over = Result((-0.9, 4.0), {"size_bytes": 100.0, "latency_ms": 3.0})
     assert reward(within)[0] == pytest.approx(0.9)
-    assert reward(over)[0] == pytest.approx(0.9 - 100.0 / 200.0)
+    assert reward(over)[0] == pytest.approx(0.9 - (1.0 + 100.0 / 200.0))
 
 
 def test_reward_of_any_study_does_not_depend_on_its_units() -> None:
