@@ -13,6 +13,7 @@ BENCHMARKS = (
     "bench_nets",
     "bench_peers",
     "bench_accuracy",
+    "bench_fidelities",
     "bench_pattern_sets",
     "bench_scale",
     "bench_search",

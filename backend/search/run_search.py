@@ -60,7 +60,8 @@ def run_search(
     with find_device(config.device, context.settings) as device:
         prepared = with_table(prepared, device, context.settings, folder)
         store = store_of(prepared, context.settings)
-        setup = {**_setup(prepared, device, folder, context.settings), "layers": str(store.folder)}
+        setup = evaluator_setup(prepared, device.target, folder, context.settings)
+        setup["layers"] = str(store.folder)
         order = ExecutorOrder(config.executor, context.settings, setup, gate, log, config.workers)
         executor = make_executor(order)
         try:
@@ -72,9 +73,10 @@ def run_search(
             executor.close()
 
 
-def _setup(
-    prepared: Prepared, device: SearchDevice, folder: Path, settings: Settings
+def evaluator_setup(
+    prepared: Prepared, target: str, folder: Path, settings: Settings
 ) -> dict[str, Any]:
+    """What evaluators are told before their first task; the base model is put into the folder."""
     base = folder / "base.safetensors"
     if not base.exists():
         save_graph(prepared.graph, base)
@@ -85,7 +87,7 @@ def _setup(
         "data_digest": prepared.data.digest,
         "training": config.training.model_dump(mode="json"),
         "seed": config.seed,
-        "target": device.target,
+        "target": target,
         "cache": str(toolchain_cache(settings)),
         "pattern_sets": [item.to_json() for item in prepared.pattern_sets.values()],
     }
