@@ -14,7 +14,7 @@ from app.viewmodels.convergence import (
     layer_names,
     updates_of,
 )
-from app.viewmodels.csv_export import csv_bytes
+from backend.services.csv_files import csv_bytes
 
 CONFIG = {"displaylogo": False, "scrollZoom": False, "responsive": True}
 

@@ -9,7 +9,6 @@ from app.components import links
 from app.components.convergence_plot import convergence_plot
 from app.components.error_panel import error_panel, errors_shown
 from app.theme import palette
-from app.viewmodels.csv_export import csv_bytes
 from app.viewmodels.finalization import (
     bake_off_table,
     epoch_lines,
@@ -21,6 +20,7 @@ from app.viewmodels.finalization import (
 from app.viewmodels.numbers import milliseconds, percent, times
 from app.viewmodels.progress import is_alive, state_badge
 from backend.services import finalizations
+from backend.services.csv_files import csv_bytes
 from backend.services.finalizations import FinalizationView
 from backend.services.views import CandidateView
 

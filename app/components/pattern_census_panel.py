@@ -6,7 +6,6 @@ from app.components.chart import chart
 from app.components.error_panel import errors_shown
 from app.components.net_picker import net_picker
 from app.theme import palette
-from app.viewmodels.csv_export import csv_bytes
 from app.viewmodels.pattern_census import (
     census_sentence,
     census_table,
@@ -14,6 +13,7 @@ from app.viewmodels.pattern_census import (
     histogram_figure,
 )
 from backend.services import pattern_study
+from backend.services.csv_files import csv_bytes
 
 REMEDY = "Pick a net with 3×3 convolutions."
 

@@ -8,11 +8,11 @@ from app.components.error_panel import errors_shown
 from app.components.net_picker import net_picker
 from app.components.pattern_sets_panel import save_and_open
 from app.theme import palette
-from app.viewmodels.csv_export import csv_bytes
 from app.viewmodels.pattern_pictures import pattern_row_html
 from app.viewmodels.pattern_sets import coverage_notes, free_name, is_name
 from app.viewmodels.pattern_trade import load_sentence, trade_figure, trade_table
 from backend.services import pattern_study
+from backend.services.csv_files import csv_bytes
 from backend.services.views import PatternSetView
 
 NAME_RULE = "Letters, digits, dots, dashes and underscores; up to 64."

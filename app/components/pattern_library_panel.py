@@ -10,10 +10,10 @@ from app.components.error_panel import errors_shown
 from app.components.job_progress import job_progress
 from app.components.net_picker import net_picker
 from app.theme import palette
-from app.viewmodels.csv_export import csv_bytes
 from app.viewmodels.pattern_sets import free_name, is_name
 from app.viewmodels.pattern_stages import stages_figure, stages_sentence, stages_table
 from backend.services import data, pattern_libraries
+from backend.services.csv_files import csv_bytes
 from backend.services.views import JobView
 
 REQUEST = "library-request"

@@ -6,6 +6,12 @@ from typing import Any
 import streamlit as st
 
 from app.components import links
+from app.components.budget_form import (
+    budget_fields,
+    limit_fields,
+    warm_start_field,
+    workers_field,
+)
 from app.components.space_form import layer_menus, space_fields
 from app.viewmodels.deployments import device_title
 from app.viewmodels.numbers import count, percent
@@ -81,6 +87,8 @@ def widgets(base: Config, key: str) -> Config:
     with right:
         st.markdown("**Budget**")
         budget = budget_fields(base, key)
+        workers = workers_field(base)
+        warm = warm_start_field(base)
         st.markdown("**Space**")
         space = space_fields(base)
         seed = seed_field(base)
@@ -88,7 +96,8 @@ def widgets(base: Config, key: str) -> Config:
     if training:
         with st.expander("Training of each candidate"):
             training = training_fields(base, key)
-    values: dict[str, Any] = {**what, "budget": budget, "constraints": limits, "space": space}
+    values: dict[str, Any] = {**what, "budget": budget, "workers": workers, "warm_start": warm}
+    values |= {"constraints": limits, "space": space}
     if training:
         values["training"] = training
     config = merged(base, **values, seed=seed)
@@ -146,64 +155,6 @@ def _select(label: str, options: Sequence[str], wanted: str, show: Any, says: st
             key=f"form-{label}",
         )
     )
-
-
-def budget_fields(base: Config, key: str) -> dict[str, Any]:
-    """Draw the budget and the seed's neighbourhood."""
-    budget = base.get("budget") or {}
-    trials = st.number_input(
-        "Candidates",
-        min_value=1,
-        max_value=100_000,
-        value=int(budget.get("trials") or 24),
-        step=1,
-        key=f"trials-{key}",
-        help="Each is pruned, fine-tuned, compiled to C, run and timed.",
-    )
-    minutes = st.number_input(
-        "Minutes at most (0 = no limit)",
-        min_value=0.0,
-        value=float(budget.get("minutes") or 0.0),
-        step=5.0,
-        key=f"minutes-{key}",
-        help="The search ends at whichever limit comes first.",
-    )
-    return {"trials": int(trials), "minutes": float(minutes) or None}
-
-
-def limit_fields(base: Config) -> dict[str, Any]:
-    """Draw the limits; 0 switches one off."""
-    limits = base.get("constraints") or {}
-    latency = st.number_input(
-        "Latency at most (ms, 0 = no limit)",
-        min_value=0.0,
-        value=float(limits.get("latency_ms") or 0.0),
-        step=0.5,
-        format="%.2f",
-        help="Slower candidates are measured, but do not stand on the front.",
-    )
-    accuracy = st.number_input(
-        "Accuracy at least (%, 0 = no limit)",
-        min_value=0.0,
-        max_value=100.0,
-        value=100.0 * float(limits.get("accuracy") or 0.0),
-        step=0.5,
-        format="%.1f",
-        help="On the validation images.",
-    )
-    size = st.number_input(
-        "Weights at most (kB, 0 = no limit)",
-        min_value=0.0,
-        value=float(limits.get("size_bytes") or 0) / 1000.0,
-        step=50.0,
-        format="%.0f",
-        help="Size of the packed weights on the device.",
-    )
-    return {
-        "latency_ms": float(latency) or None,
-        "accuracy": round(float(accuracy) / 100.0, 6) or None,
-        "size_bytes": int(size * 1000) or None,
-    }
 
 
 def seed_field(base: Config) -> int:

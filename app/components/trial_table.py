@@ -16,6 +16,9 @@ COLUMNS = {
     "spread (ms)": st.column_config.NumberColumn(format="%.3f", help="Spread of the samples."),
     "speed-up (×)": st.column_config.NumberColumn(format="%.2f", help="Dense latency ÷ this."),
     "rate (×)": st.column_config.NumberColumn(format="%.2f", help="Dense ÷ kept weights."),
+    "memory (kB)": st.column_config.NumberColumn(
+        format="%.0f", help="Peak of one inference: packed weights and working memory."
+    ),
     "error": st.column_config.NumberColumn(
         format="%.1e", help="Largest relative difference from the reference outputs."
     ),

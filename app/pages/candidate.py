@@ -10,9 +10,9 @@ from app.components.error_panel import errors_shown
 from app.components.finalise_part import finalise_part
 from app.components.frame import show
 from app.components.pruning_part import pruning_part
+from app.components.search_controls import try_next
 from app.components.states import empty_state, page_head
 from app.theme import palette
-from app.viewmodels.csv_export import csv_bytes
 from app.viewmodels.latency_tables import predicted_words
 from app.viewmodels.layers import candidate_table, rate_bars, time_bars, weighted
 from app.viewmodels.masks import mask_picture
@@ -20,6 +20,7 @@ from app.viewmodels.numbers import error_size, milliseconds, percent, points, si
 from app.viewmodels.roofline import beneath_roof, roofline_figure, roofline_rows
 from app.viewmodels.rungs import rung_table
 from backend.services import candidates
+from backend.services.csv_files import csv_bytes
 from backend.services.views import CandidateView, LayerView
 
 LAYER_COLUMNS = {
@@ -96,6 +97,8 @@ def draw(view: CandidateView) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
+        if view.search_id:
+            try_next(view.plan_yaml, view.id, view.search_id)
     with finalise:
         finalise_part(view)
     st.page_link(
@@ -150,6 +153,13 @@ def numbers(view: CandidateView) -> None:
             help="All dense ÷ all kept weights.",
         )
         st.metric("Packed weights", size(view.size_bytes), border=True, height="stretch")
+        st.metric(
+            "Memory",
+            "–" if view.memory_bytes is None else size(view.memory_bytes),
+            border=True,
+            height="stretch",
+            help="Peak of one inference: packed weights and working memory.",
+        )
         st.metric(
             "Largest error",
             error_size(view.max_relative_error),

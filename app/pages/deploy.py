@@ -11,11 +11,11 @@ from app.components.error_panel import error_panel, errors_shown
 from app.components.frame import show
 from app.components.job_progress import job_progress
 from app.components.states import empty_state, page_head
-from app.viewmodels.csv_export import csv_bytes
 from app.viewmodels.deployments import device_title, history_table
 from app.viewmodels.numbers import milliseconds, percent, times
 from app.viewmodels.progress import is_alive
 from backend.services import candidates, deployments, devices
+from backend.services.csv_files import csv_bytes
 from backend.services.views import DeploymentView, DeviceView, JobView
 
 HISTORY_COLUMNS = {

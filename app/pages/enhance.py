@@ -12,7 +12,6 @@ from app.components.job_progress import job_progress
 from app.components.states import page_head
 from app.components.study_form import study_form
 from app.theme import palette
-from app.viewmodels.csv_export import csv_bytes
 from app.viewmodels.enhancement import (
     completeness_words,
     difference_figure,
@@ -29,6 +28,7 @@ from app.viewmodels.numbers import ago
 from app.viewmodels.progress import state_badge
 from app.viewmodels.saliency import scale_bar, sight_strip
 from backend.services import enhancement
+from backend.services.csv_files import csv_bytes
 from backend.services.enhancement import StudyView
 from backend.services.views import JobView, Json
 

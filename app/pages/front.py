@@ -10,11 +10,10 @@ from app.components.frame import show
 from app.components.front_plot import front_plot
 from app.components.states import empty_state, page_head
 from app.components.trial_table import trials_table
-from app.viewmodels.csv_export import csv_bytes
-from app.viewmodels.front import csv_rows, front_trials, plottable
+from app.viewmodels.front import front_trials, plottable
 from app.viewmodels.numbers import ago, milliseconds, percent
 from app.viewmodels.progress import is_alive
-from backend.services import searches
+from backend.services import exports, searches
 from backend.services.views import SearchSummary, SearchView
 
 LIVE_SECONDS = 3.0
@@ -91,11 +90,20 @@ def front_part(search_id: str, state_before: str) -> None:
         )
         trials_table(front_trials(view) if only else points, key=f"front-table-{search_id}")
         with st.container(horizontal=True):
+            # Made when clicked: this part is drawn again every few seconds.
             st.download_button(
                 "All candidates as CSV",
-                csv_bytes(csv_rows(view)),
-                file_name=f"front-{search_id}.csv",
+                lambda: exports.trials_as_csv(search_id),
+                file_name=f"trials-{search_id}.csv",
                 mime="text/csv",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+            st.download_button(
+                "as Parquet",
+                lambda: exports.trials_as_parquet(search_id),
+                file_name=f"trials-{search_id}.parquet",
+                mime="application/vnd.apache.parquet",
                 icon=":material/download:",
                 on_click="ignore",
             )

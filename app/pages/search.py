@@ -9,6 +9,7 @@ from app.components import links
 from app.components.error_panel import error_panel, errors_shown
 from app.components.frame import show
 from app.components.front_plot import front_plot
+from app.components.search_controls import asked_notes, paused_note, search_controls
 from app.components.search_form import search_form
 from app.components.states import next_step, page_head
 from app.components.trial_table import trials_table
@@ -108,6 +109,7 @@ def live(search_id: str) -> None:
     view = searches.get_search(search_id)
     every = LIVE_SECONDS if is_alive(view.state) else None
     st.fragment(live_part, run_every=every)(search_id, view.state)
+    search_controls(view)
     next_step("Choose on the front", links.FRONT, {"search": search_id})
     if view.config:
         with st.expander(f"Configuration: {titles(view.config)}"):
@@ -121,6 +123,9 @@ def live_part(search_id: str, state_before: str) -> None:
         if view.state != state_before:
             st.rerun()
         progress_panel(view)
+        if view.state == "paused":
+            paused_note(view)
+        asked_notes(view)
         if view.state == "failed":
             error_panel(
                 "The search has failed.",
@@ -167,7 +172,11 @@ def progress_panel(view: SearchView) -> None:
 
 
 CALLS = {
-    "pause": ("Pause", ":material/pause:", "The running candidate is finished first."),
+    "pause": (
+        "Pause",
+        ":material/pause:",
+        "Frees the machine; what is in training starts anew later.",
+    ),
     "resume": ("Resume", ":material/play_arrow:", "Goes on after the last finished candidate."),
     "cancel": ("Cancel", ":material/stop:", "Ends the search; finished candidates are kept."),
 }

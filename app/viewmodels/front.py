@@ -206,8 +206,9 @@ def trial_table(trials: Sequence[TrialRow], link: str = "") -> pd.DataFrame:
             "spread (ms)": t.latency_spread_ms,
             "speed-up (×)": t.speedup,
             "rate (×)": t.rate,
+            "memory (kB)": None if t.memory_bytes is None else t.memory_bytes / 1000,
             "error": t.max_relative_error,
-            "choices": t.candidate_label or (t.error or ""),
+            "choices": ": ".join(filter(None, (t.origin, t.candidate_label or t.error))),
         }
         for t in trials
     ]
@@ -222,6 +223,7 @@ def trial_table(trials: Sequence[TrialRow], link: str = "") -> pd.DataFrame:
         "spread (ms)",
         "speed-up (×)",
         "rate (×)",
+        "memory (kB)",
         "error",
         "choices",
     ]
@@ -236,22 +238,3 @@ def _at_rungs(trial: TrialRow, fidelities: Sequence[str]) -> dict[str, float | N
 def last_trials(trials: Sequence[TrialRow], number: int = 8) -> list[TrialRow]:
     """Return the newest trials, newest first."""
     return sorted(trials, key=lambda trial: trial.number, reverse=True)[:number]
-
-
-def csv_rows(view: SearchView) -> pd.DataFrame:
-    """Return every trial, and the dense baseline first, as rows for a CSV file."""
-    table = trial_table(sorted(view.trials, key=lambda trial: trial.number))
-    table.insert(0, "id", [t.id for t in sorted(view.trials, key=lambda trial: trial.number)])
-    if view.dense is not None:
-        first = dict.fromkeys(table.columns) | {
-            "id": "dense",
-            "state": "done",
-            "accuracy (%)": 100 * view.dense.accuracy,
-            "latency (ms)": view.dense.latency_ms,
-            "spread (ms)": view.dense.latency_spread_ms,
-            "speed-up (×)": 1.0,
-            "rate (×)": 1.0,
-        }
-        rows = [first, *table.to_dict("records")]
-        table = pd.DataFrame(rows, columns=table.columns)
-    return table

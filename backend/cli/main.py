@@ -24,6 +24,7 @@ COMMAND_GROUPS = (
     "prune",
     "patterns",
     "search",
+    "export",
     "finalize",
     "recipe",
     "demo",

@@ -26,6 +26,7 @@ from backend.services.replacements import ReplaceableRow
 from backend.services.search_space import FilterTypeCard, SpaceLayer, SpaceView
 from backend.services.training import RecipeCard
 from backend.services.views import (
+    AskedCandidateView,
     CandidateView,
     DataCard,
     DeploymentView,
@@ -55,6 +56,8 @@ CONFIG: dict[str, Any] = {
     "sampler": "punchcard",
     "seed": 0,
     "budget": {"trials": 24},
+    "workers": 2,
+    "warm_start": [],
     "constraints": {"latency_ms": 3.0},
     "space": {
         "schemes": ["pattern", "block_punched"],
@@ -445,10 +448,14 @@ class FakeStudio:
         return [SearchSummary(**{name: getattr(view, name) for name in fields})]
 
     def get_search(self, search_id: str) -> SearchView:
-        state = {"working": "running", "first": "running", "failed": "failed"}.get(
-            self.scenario, "done"
-        )
-        finished = {"working": 9, "failed": 0, "first": 0}.get(self.scenario, 24)
+        state = {
+            "working": "running",
+            "first": "running",
+            "failed": "failed",
+            "paused": "paused",
+            "pausing": "running",
+        }.get(self.scenario, "done")
+        finished = {"working": 9, "failed": 0, "first": 0, "paused": 9}.get(self.scenario, 24)
         rows = trials(finished)
         if self.scenario == "first":
             rows = (TrialRow(id=f"{SEARCH_ID}-0", number=0, state="running"),)
@@ -481,11 +488,36 @@ class FakeStudio:
             trials=rows,
             forecast=fake_latency.FORECAST if finished else None,
             front=front,
-            cancel_requested=False,
-            can_resume=state == "failed",
+            cancel_requested=self.scenario == "pausing",
+            pause_requested=self.scenario == "pausing",
+            can_resume=state in ("failed", "paused"),
+            budget={"trials": 24, "epochs": 60},
+            workers=2,
+            epochs_spent=2 * finished,
+            asked=()
+            if self.scenario != "working"
+            else (AskedCandidateView(origin="mine.yaml", choices={"conv2": "filter/2"}),),
             error="The disk is full: free 200 MB, then resume." if state == "failed" else None,
             config=CONFIG,
         )
+
+    def change_search(self, search_id: str, **changes: Any) -> str:
+        if not (changes["trials"] or changes["minutes"] or changes["epochs"]):
+            raise PunchcardError("the search cannot be changed so: give trials, minutes or epochs")
+        self.calls.append(("change_search", (search_id, changes)))
+        return search_id
+
+    def enqueue_plan(self, search_id: str, plan: str, origin: str) -> str:
+        if "magic" in plan:
+            raise PunchcardError("layer 'conv1' has no magic/4 on its menu of this search")
+        self.calls.append(("enqueue_plan", (search_id, plan, origin)))
+        return search_id
+
+    def trials_as_csv(self, search_id: str) -> bytes:
+        return b"id,number\n"
+
+    def trials_as_parquet(self, search_id: str) -> bytes:
+        return b"PAR1"
 
     def cancel_search(self, search_id: str) -> None:
         self.calls.append(("cancel_search", (search_id,)))
@@ -834,7 +866,10 @@ MODULES = {
         "cancel_search",
         "pause_search",
         "resume_search",
+        "change_search",
     ),
+    "enqueue": ("enqueue_plan",),
+    "exports": ("trials_as_csv", "trials_as_parquet"),
     "training": ("list_recipes", "start_training", "living_training"),
     "replacements": ("list_replaceable", "start_replacement"),
     "finalizations": (

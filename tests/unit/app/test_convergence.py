@@ -16,7 +16,7 @@ from app.viewmodels.convergence import (
     training_table,
     updates_of,
 )
-from app.viewmodels.csv_export import csv_bytes
+from backend.services.csv_files import csv_bytes
 
 
 def update(number: int, rho: float, residual: float) -> dict:

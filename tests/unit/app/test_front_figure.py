@@ -7,10 +7,8 @@ import plotly.graph_objects as go
 import pytest
 
 from app.theme import DARK, LIGHT, Palette
-from app.viewmodels.csv_export import csv_bytes
 from app.viewmodels.front import (
     Budgets,
-    csv_rows,
     front_figure,
     front_trials,
     last_trials,
@@ -129,12 +127,3 @@ def test_table_links_to_the_candidate_and_shows_why_a_trial_failed(view: SearchV
     assert table["candidate"].tolist() == ["/candidate?candidate=s-0", "/candidate?candidate=s-3"]
     assert table["choices"].tolist()[1] == "no disk"
     assert trial_table([]).empty
-
-
-def test_csv_has_every_trial_after_the_baseline_and_no_formula(view: SearchView) -> None:
-    lines = csv_bytes(csv_rows(view)).decode().splitlines()
-    assert len(lines) == 1 + 1 + 4
-    assert lines[1].startswith("dense,")
-    assert "'=pattern" in lines[2]
-    without = csv_rows(replace(view, dense=None))
-    assert without["id"].tolist() == ["s-0", "s-1", "s-2", "s-3"]

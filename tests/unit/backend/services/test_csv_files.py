@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from app.viewmodels.csv_export import csv_bytes
+from backend.services.csv_files import csv_bytes
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
