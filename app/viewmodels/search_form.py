@@ -9,7 +9,7 @@ import yaml
 Config = dict[str, Any]
 
 SAMPLERS = {
-    "punchcard": "punchcard – the default",
+    "punchcard": "punchcard – exact fronts from tables, corrected by every trial",
     "npas": "npas – Q-learning with a Bayesian predictor, as published",
     "tpe": "tpe – tree-structured Parzen estimator",
     "nsga2": "nsga2 – evolution",

@@ -51,9 +51,11 @@ def _gains_2d(pool: FloatArray, points: FloatArray, reference: FloatArray) -> Fl
     left = np.concatenate([[-np.inf], front[:, 0]])
     right = np.concatenate([front[:, 0], reference[:1]])
     height = np.concatenate([reference[1:], front[:, 1]])
-    wide = right - np.maximum(pool[:, :1], left)
-    high = height - pool[:, 1:]
-    area: FloatArray = (np.maximum(wide, 0.0) * np.maximum(high, 0.0)).sum(axis=1)
+    area = np.zeros(pool.shape[0])
+    first, second = pool.T.copy()
+    for start, end, top in zip(left, right, height, strict=True):
+        wide = np.maximum(end - np.maximum(first, start), 0.0)
+        area += wide * np.maximum(top - second, 0.0)
     return area
 
 

@@ -34,8 +34,10 @@ class Proposer:
 
     Args:
         objectives: in the order of the study's.
-        constraints: by name; only those that trials report are looked at.
+        constraint: by the name under which trials report it; None: it needs no look, since the
+            reference point or the bounds take care of it.
         reference_of: (objectives,) the point that bounds the hypervolume, in a situation.
+        axes: how objectives (..., objectives) count in the hypervolume; rising in each.
         bounds: (objectives,) limits that the study's user set on the objectives themselves.
         first: where to begin; None: uniform draws.
         spread: how many candidates `first` chooses.
@@ -45,8 +47,9 @@ class Proposer:
         self,
         options: Options,
         objectives: Sequence[Objective],
-        constraint: Callable[[str], Objective],
+        constraint: Callable[[str], Objective | None],
         reference_of: Callable[[Situation], FloatArray],
+        axes: Callable[[FloatArray], FloatArray] = lambda values: values,
         bounds: FloatArray | None = None,
         first: Callable[[Situation], FirstCandidates] | None = None,
         spread: int = UNIFORM,
@@ -55,6 +58,7 @@ class Proposer:
         self._objectives = objectives
         self._constraint = constraint
         self._reference_of = reference_of
+        self._axes = axes
         self._bounds = np.full(len(objectives), np.inf) if bounds is None else bounds
         self._first = first
         self._spread = spread
@@ -71,7 +75,9 @@ class Proposer:
             for i, objective in enumerate(self._objectives)
         ]
         limits = [
-            self._belief(name, self._constraint(name), now, seen, random) for name in now.over
+            self._belief(name, constraint, now, seen, random)
+            for name in now.over
+            if (constraint := self._constraint(name)) is not None
         ]
         return self._best(now, beliefs, limits, random)
 
@@ -114,7 +120,7 @@ class Proposer:
             crossovers(parents, CHILDREN, random),
         ]
         rows = now.new_ones(np.concatenate([*fronts, *children]))
-        judge = _Judge(now, beliefs, limits, self._reference_of(now), self._bounds)
+        judge = _Judge(now, beliefs, limits, self._reference_of(now), self._axes, self._bounds)
         best, best_score = None, -np.inf
         for _ in range(ROUNDS):
             if not rows.size:
@@ -141,8 +147,10 @@ class _Judge:
         beliefs: Sequence[Belief],
         limits: Sequence[Belief],
         reference: FloatArray,
+        axes: Callable[[FloatArray], FloatArray],
         bounds: FloatArray,
     ) -> None:
+        self._axes = axes
         self._bounds = bounds
         self._beliefs = beliefs
         self._limits = limits
@@ -159,15 +167,7 @@ class _Judge:
         the same thing.
         """
         values = np.stack([belief.values(rows) for belief in self._beliefs], axis=-1)
-        if self._fantasies is None:
-            gain = gains(values, self._points, self._reference)
-        else:
-            gain = np.stack(
-                [
-                    gains(mine, np.concatenate([self._points, ends]), self._reference)
-                    for mine, ends in zip(values, self._fantasies, strict=True)
-                ]
-            )
+        gain = self._gains(values)
         over = np.zeros_like(gain)
         for limit in self._limits:
             excess = limit.values(rows)
@@ -183,6 +183,18 @@ class _Judge:
             np.ptp(values, axis=(0, 1)), 1e-12
         )
         return np.asarray(-(beyond.sum(axis=-1) + over).mean(axis=0))
+
+    def _gains(self, values: FloatArray) -> FloatArray:
+        axes = self._axes
+        pool, points, reference = axes(values), axes(self._points), axes(self._reference)
+        if self._fantasies is None:
+            return gains(pool, points, reference)
+        return np.stack(
+            [
+                gains(mine, np.concatenate([points, ends]), reference)
+                for mine, ends in zip(pool, axes(self._fantasies), strict=True)
+            ]
+        )
 
 
 def _checkpoint(finished: int) -> int:

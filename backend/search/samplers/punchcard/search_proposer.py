@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from backend.search.problem import Problem
@@ -9,6 +11,7 @@ from backend.search.samplers.punchcard.damage_objective import DamageObjective
 from backend.search.samplers.punchcard.first_candidates import FirstCandidates
 from backend.search.samplers.punchcard.label_traits import label_traits
 from backend.search.samplers.punchcard.latency_table import LatencyTable
+from backend.search.samplers.punchcard.objective import Objective
 from backend.search.samplers.punchcard.options import FloatArray, Options
 from backend.search.samplers.punchcard.plain_objective import PlainObjective
 from backend.search.samplers.punchcard.proposer import Proposer
@@ -17,6 +20,8 @@ from backend.search.samplers.punchcard.situation import Situation
 SPREAD_SHARE, SPREAD_LEAST, SPREAD_MOST = 0.15, 4, 8
 WORST_LOSS = 0.05
 """Of accuracy: nobody asks for a candidate that loses more, unless the search says so."""
+SMALL_LOSS = 0.01
+"""Of accuracy: losses below it count in proportion, larger ones by their logarithm."""
 BY_REFERENCE = ("latency_ms", "accuracy")
 """Limits that the reference point takes care of."""
 
@@ -38,6 +43,11 @@ def search_proposer(options: Options, problem: Problem) -> Proposer:
         ),
     )
 
+    def constraint(name: str) -> Objective | None:
+        if name in BY_REFERENCE:
+            return None
+        return PlainObjective(options, traits, lambda seen: seen.over[name])
+
     def first(now: Situation) -> FirstCandidates:
         expected = table.expected(now)
         dense_ms = float(expected.sums(options.first[None])[0])
@@ -47,8 +57,9 @@ def search_proposer(options: Options, problem: Problem) -> Proposer:
     return Proposer(
         options,
         objectives,
-        lambda name: PlainObjective(options, traits, lambda seen: seen.over[name]),
+        constraint,
         lambda now: _within_reach(problem, reference, now),
+        _axes(problem),
         _bounds(problem),
         first,
         int(np.clip(round(SPREAD_SHARE * problem.budget), SPREAD_LEAST, SPREAD_MOST)),
@@ -67,6 +78,23 @@ def _within_reach(problem: Problem, reference: FloatArray, now: Situation) -> Fl
     if not within.size:
         return reference
     return np.array([max(reference[0], within[:, 0].min() + WORST_LOSS), reference[1]])
+
+
+def _axes(problem: Problem) -> Callable[[FloatArray], FloatArray]:
+    """How accuracy and latency count where the search has no reference accuracy.
+
+    From 4 to 3 times as slow is as much as from 1.33 to 1, and half a point of accuracy matters
+    most where little is lost. With a reference the plain hypervolume is meant.
+    """
+    if problem.reference_accuracy is not None:
+        return lambda values: values
+
+    def axes(values: FloatArray) -> FloatArray:
+        lost = (values[..., 0] + problem.dense_accuracy) / SMALL_LOSS
+        lost = np.where(lost > 0, np.log1p(np.maximum(lost, 0.0)), lost)
+        return np.stack([lost, np.log(np.maximum(values[..., 1], 1e-9))], axis=-1)
+
+    return axes
 
 
 def _bounds(problem: Problem) -> FloatArray:
