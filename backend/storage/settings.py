@@ -23,6 +23,8 @@ class Settings(BaseSettings):
     # PUNCHCARD_ARTIFACTS: folder or fsspec URL (s3://bucket/place) that every machine of a team
     # reaches; empty: `artifacts` alone.
     artifacts_url: str = Field(default="", validation_alias="PUNCHCARD_ARTIFACTS")
+    executor: str = "local"  # of searches whose configuration names none
+    ray_address: str = ""  # HOST:PORT of the cluster that such searches use
     address: str = "127.0.0.1"
     port: int = Field(default=8501, ge=1, le=65535)
     sample_config: Path | None = None  # CONFIG.yaml of the sample search; empty: its defaults
