@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from backend.search.samplers.npas.history import History
 from backend.search.samplers.npas.q_table import QTable
-from backend.search.samplers.npas.replay import rounds
+from backend.search.samplers.npas.replay import GROWTH, rounds
 from backend.search.samplers.npas.reward import Result, Reward
 from backend.search.samplers.npas.settings import NpasSettings
 
@@ -68,7 +68,7 @@ class Agent:
         codes = history.codes
         for number in rounds(first, self._learnt, count):
             random = np.random.default_rng([self._seed, number])
-            begin = max(0, number - self._settings.memory)
+            begin = max(0, number - max(self._settings.memory, number // GROWTH))
             size = min(self._settings.minibatch, number - begin)
             drawn = begin + random.choice(number - begin, size=size, replace=False)
             scaled = (self.rewards[:, drawn] - self._centre[:, None]) / self._unit[:, None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-GROWTH = 64
+GROWTH = 32
 
 
 def rounds(first: int, start: int, end: int) -> Iterator[int]:
@@ -12,7 +12,7 @@ def rounds(first: int, start: int, end: int) -> Iterator[int]:
 
     NPAS updates once a round of evaluations. A round is one trial until there are `GROWTH` of
     them and grows with the study from there, so that a study of 10,000 trials is replayed from
-    its storage with some 400 updates and each trial still falls into several minibatches.
+    its storage with some 220 updates.
 
     Args:
         first: the first update.

@@ -15,7 +15,7 @@ class NpasSettings:
         eta: learning rate of the Q table. BlockQNN's 0.01 is meant for 10,000 episodes; over the
             first hundred it leaves an entry at a tenth of what it is worth.
         gamma: discount (BlockQNN).
-        memory: episodes in the replay memory (BlockQNN).
+        memory: episodes in the replay memory (BlockQNN); a whole round where that is more.
         minibatch: episodes replayed in one update (BlockQNN).
         epsilon: chance of a random action, first and last (NPAS); it falls in equal steps.
         anneal: finished trials until the last epsilon is reached; None: the search's budget, or

@@ -81,5 +81,5 @@ def test_replay_follows_every_trial_at_first_and_grows_with_the_study() -> None:
     everything = list(rounds(10, 0, 10_000))
     assert everything[:3] == [10, 11, 12]
     assert list(rounds(10, 0, 200)) + list(rounds(10, 200, 10_000)) == everything
-    assert len(everything) < 420
-    assert max(np.diff(everything)) <= 156
+    assert len(everything) < 240
+    assert max(np.diff(everything)) <= 312
