@@ -19,6 +19,9 @@ def bench_search(
         list[Path] | None,
         typer.Option(metavar="FILE", help="Latency tables; else this computer's own."),
     ] = None,
+    samplers: Annotated[
+        str | None, typer.Option(help="Comma list: run only these now; by default all.")
+    ] = None,
     minutes: Annotated[
         float, typer.Option(min=0, help="Stop after this time, to go on later; 0: no limit.")
     ] = 8,
@@ -61,7 +64,8 @@ def bench_search(
         return
     left = 0
     if not (markdown or measure):
-        left = run_plan(run, minutes=minutes)
+        only = None if samplers is None else [name.strip() for name in samplers.split(",")]
+        left = run_plan(run, minutes=minutes, samplers=only)
     if measure:
         from backend.bench.search.measured_front import measure_fronts
 

@@ -207,8 +207,8 @@ class NetTask:
         starts = range(0, len(images), _BATCH)
         parts = [module(images[start : start + _BATCH]) for start in starts]
         scores = torch.cat(parts).flatten(1).float()
-        right = (scores.argmax(1) == labels).float().mean()
-        return float(right), float(torch.nn.functional.cross_entropy(scores, labels))
+        right = int((scores.argmax(1) == labels).sum())
+        return right / len(labels), float(torch.nn.functional.cross_entropy(scores, labels))
 
     @cached_property
     def _scored(self) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,7 @@ from backend.bench.search.asked_study import AskedStudy
 from backend.bench.search.encoding import ENCODINGS
 from backend.bench.search.metered_table import MeteredTable
 from backend.bench.search.run_record import told_trials, trial_key
+from backend.bench.search.sampler_code import sampler_code
 from backend.bench.search.search_task import SearchTask
 from backend.bench.search.setting import STORE, Setting
 from backend.search.samplers import make_sampler
@@ -26,6 +27,7 @@ def cell_of(task: SearchTask, setting: Setting, net: str, fidelity: str, seed: i
         **task.facts,
         "fidelity": fidelity,
         "sampler": setting.sampler,
+        "code": sampler_code(setting.sampler),
         "encoding": setting.encoding,
         "damage": setting.damage,
         "told": task.problem.budget,

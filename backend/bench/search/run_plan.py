@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from backend.bench.claim import claimed
+from backend.bench.errors import BenchError
 from backend.bench.interrupts import interrupts
 from backend.bench.search.bench_run import BenchRun
 from backend.bench.search.planned_cells import PlannedCell, planned_cells
@@ -25,25 +26,42 @@ def list_cells(run: BenchRun) -> Iterator[str]:
         yield f"{state} {done:3d}/{one.count:3d} {one.cell.key} {kind}{one.cell.title}"
 
 
-def run_plan(run: BenchRun, *, minutes: float = 0) -> int:
+def run_plan(run: BenchRun, *, minutes: float = 0, samplers: Collection[str] | None = None) -> int:
     """Run the cells that lack evaluations, until the time is over.
 
     A cell that another process has in work is left to it; where nothing else is left, its end is
     waited for, since cells may follow from it.
 
+    Args:
+        run: the bench; its deadline is set.
+        minutes: after which a run is cut; 0: no limit.
+        samplers: whose runs are done now; None: all.
+
     Returns:
         Number of cells that are left.
+
+    Raises:
+        BenchError: there is no such sampler.
     """
+    unknown = sorted(set(samplers or ()) - set(run.plan.samplers))
+    if unknown:
+        known = ", ".join(run.plan.samplers)
+        msg = f"there is no sampler {unknown[0]!r} in this comparison: take some of {known}"
+        raise BenchError(msg)
     use_one_thread()
     run.deadline = time.monotonic() + 60 * minutes if minutes else float("inf")
     with interrupts(run):
         while True:
             run.journal.reload()
-            left = _left(run)
+            left = [one for one in _left(run) if _is_wanted(one, samplers)]
             if not left or run.should_stop():
                 return len(left)
             if not any(_run_one(run, one) for one in left):
                 time.sleep(_WAIT_S)
+
+
+def _is_wanted(one: PlannedCell, samplers: Collection[str] | None) -> bool:
+    return samplers is None or one.cell.work.sampler in samplers
 
 
 def _left(run: BenchRun) -> list[PlannedCell]:

@@ -28,6 +28,7 @@ from backend.bench.search.run_cell import cell_of, run_cell
 from backend.bench.search.run_curve import Quartiles, RunCurve, SamplerCurves
 from backend.bench.search.run_plan import list_cells, run_plan
 from backend.bench.search.run_record import Step, spent_on, steps_of, told_trials
+from backend.bench.search.sampler_code import sampler_code
 from backend.bench.search.search_task import Evaluation
 from backend.bench.search.setting import SETTINGS, STORE, Setting
 from backend.bench.search.verdict import judge
@@ -340,6 +341,21 @@ def test_a_bench_ends_where_it_is_told_and_goes_on(tmp_path: Path) -> None:
     again = small_bench(tmp_path)
     assert run_plan(again) == 0
     assert records.items() <= again.journal.records.items()
+
+
+def test_only_the_samplers_that_are_asked_for_run(tmp_path: Path) -> None:
+    run = small_bench(tmp_path)
+    assert run_plan(run, samplers=["random"]) == 0
+    assert {record["row"] for record in run.journal.records.values()} == {"random"}
+    with pytest.raises(BenchError, match="'grid'"):
+        run_plan(run, samplers=["grid"])
+
+
+def test_runs_of_another_code_of_a_sampler_are_others() -> None:
+    codes = {name: sampler_code(name) for name in SAMPLERS}
+    assert len(set(codes.values())) == len(SAMPLERS)
+    facts = cell_of(RecordedTask(), Setting("tpe"), "net", STITCHED, 0).facts
+    assert facts["code"] == codes["tpe"]
 
 
 def test_nothing_is_reported_before_there_is_anything(tmp_path: Path) -> None:
