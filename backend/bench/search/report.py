@@ -33,13 +33,13 @@ def section_markdown(section: Section) -> str:
     return "\n\n".join(parts)
 
 
-def strict_markdown(section: Section) -> str:
-    """The same runs, measured from a stricter reference point."""
+def floor_markdown(section: Section) -> str:
+    """The same runs, measured from another reference point."""
     return "\n\n".join(
         [
             f"The same runs with {section.reference.floor:.1%} as the least accuracy that counts:",
             _volume_table(section),
-            *verdict_lines(section.verdict, section.marks)[:2],
+            *verdict_lines(section.verdict, section.marks)[:3],
         ]
     )
 
@@ -113,6 +113,18 @@ def section_json(section: Section) -> dict[str, Any]:
         "marks": list(section.marks),
         "tables_cpu_s": dict(section.tables_s),
         "samplers": [_sampler_json(one, section.marks) for one in section.curves],
+        "verdict": _verdict_json(section.verdict),
+    }
+
+
+def floor_json(section: Section) -> dict[str, Any]:
+    """Medians and verdict of the same runs, measured from another reference point."""
+    return {
+        "accuracy": section.reference.floor,
+        "hypervolume": {
+            one.sampler: {str(mark): _quartiles_json(one.after(mark)) for mark in section.marks}
+            for one in section.curves
+        },
         "verdict": _verdict_json(section.verdict),
     }
 

@@ -12,7 +12,7 @@ from backend.bench.search.measured_front import (
     measured_markdown,
     read_measured,
 )
-from backend.bench.search.open_bench import STRICT_FLOORS
+from backend.bench.search.open_bench import OTHER_FLOORS
 from backend.bench.search.planned_cells import (
     best_of_plan,
     chosen_settings,
@@ -21,13 +21,15 @@ from backend.bench.search.planned_cells import (
 )
 from backend.bench.search.plot import section_svg
 from backend.bench.search.report import (
+    floor_json,
+    floor_markdown,
     pilot_json,
     pilot_markdown,
     section_json,
     section_markdown,
-    strict_markdown,
 )
 from backend.bench.search.run_record import steps_of
+from backend.bench.search.sampler_code import sampler_code
 from backend.bench.search.section import Section, sections
 from backend.storage.artifacts import write_whole
 
@@ -36,6 +38,7 @@ def report_run(run: BenchRun, plots: Path | None = None) -> tuple[str, dict[str,
     """Markdown and JSON; curves as SVG files where a folder is given."""
     scores, chosen = pilot_scores(run), chosen_settings(run)
     found, measured = sections(run), read_measured(run)
+    others = _by_other_floors(run)
     parts = []
     if scores:
         parts += ["### Settings, chosen by runs of their own", pilot_markdown(scores, chosen)]
@@ -44,9 +47,7 @@ def report_run(run: BenchRun, plots: Path | None = None) -> tuple[str, dict[str,
         timed = measured_markdown(section, measured)
         if timed is not None:
             parts += ["Front members of each sampler's first run, timed end to end:", timed]
-        strict = _strict(run, section)
-        if strict is not None:
-            parts.append(strict_markdown(strict))
+        parts += [floor_markdown(other) for other in others[section.name]]
         if plots is not None:
             plots.mkdir(parents=True, exist_ok=True)
             path = plots / plot_name(section)
@@ -59,12 +60,17 @@ def report_run(run: BenchRun, plots: Path | None = None) -> tuple[str, dict[str,
     numbers = {
         "profile": run.plan.name,
         "floors": dict(run.floors),
+        "code": {name: sampler_code(name) for name in run.plan.samplers},
         **provenance(),
         "runs": {"whole": done, "planned": len(cells)},
         "pilot": pilot_json(scores, chosen),
         "best": best_of_plan(run),
         "sections": [
-            section_json(section) | {"measured": measured_json(section, measured)}
+            section_json(section)
+            | {
+                "measured": measured_json(section, measured),
+                "other_floors": [floor_json(other) for other in others[section.name]],
+            }
             for section in found
         ],
     }
@@ -76,11 +82,12 @@ def plot_name(section: Section) -> str:
     return f"search-{section.net}-{section.fidelity}.svg"
 
 
-def _strict(run: BenchRun, section: Section) -> Section | None:
-    floor = STRICT_FLOORS[section.fidelity]
-    if floor >= section.dense.accuracy:
-        return None
-    found = sections(run, floor=floor)
-    return next(
-        (one for one in found if (one.net, one.fidelity) == (section.net, section.fidelity)), None
-    )
+def _by_other_floors(run: BenchRun) -> dict[str, list[Section]]:
+    """The same runs from the other reference points, by the section's name."""
+    found: dict[str, list[Section]] = {}
+    for floor in sorted({floor for floors in OTHER_FLOORS.values() for floor in floors}):
+        for section in sections(run, floor=floor):
+            others = found.setdefault(section.name, [])
+            if floor in OTHER_FLOORS[section.fidelity] and floor < section.dense.accuracy:
+                others.append(section)
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -18,6 +19,13 @@ from backend.bench.search.bench_run import BenchRun
 from backend.bench.search.encoding import CATEGORICAL, ENCODINGS, ORDINAL
 from backend.bench.search.evaluation_store import EvaluationStore
 from backend.bench.search.hypervolume import Reference
+from backend.bench.search.measured_front import (
+    FILE,
+    POINTS,
+    Measured,
+    front_steps,
+    read_measured,
+)
 from backend.bench.search.metered_table import MeteredTable
 from backend.bench.search.open_bench import FLOORS
 from backend.bench.search.pilot import PilotScore, chosen_setting
@@ -395,6 +403,43 @@ def test_the_command_runs_the_real_net_and_goes_on(
     before = numbers.read_bytes()
     assert main([*words, "--markdown", "--json", str(numbers)]) == 0
     assert numbers.read_bytes() == before
+
+
+def test_front_members_are_taken_evenly_and_told_by_their_number() -> None:
+    points = [(0.4, 1.0), *((0.5 + 0.02 * i, 1.0 + 0.2 * i) for i in range(1, 21)), (0.6, 9.0)]
+    run = RunCurve([step(*point) for point in points], REFERENCE)
+    found = front_steps(run)
+    assert len(found) == POINTS
+    assert found[0][0] == 2 and found[-1][0] == 21  # its ends; what is below the floor is not it
+    assert all(run.steps[number - 1] is one for number, one in found)
+    assert front_steps(RunCurve([step(0.3, 1.0)], REFERENCE)) == []
+
+
+def test_predictions_of_front_members_stand_beside_the_clock(tmp_path: Path) -> None:
+    run = small_bench(tmp_path)
+    assert run_plan(run, samplers=["random"]) == 0
+    measured = [
+        Measured("net", STITCHED, "random", 0, 1, 0.9, 1.0, 1.25),
+        Measured("net", STITCHED, "random", 0, 2, 0.9, 1.0, 1.0),
+    ]
+    (tmp_path / FILE).write_text(json.dumps([asdict(one) for one in measured]))
+    assert read_measured(run) == measured
+    text, numbers = report_run(run)
+    assert "| random | 2 | 10.0% | -10.0% | 20.0% |" in text
+    assert [one["measured_ms"] for one in numbers["sections"][0]["measured"]] == [1.25, 1.0]
+
+
+@pytest.mark.slow
+def test_fronts_of_the_real_net_are_timed_end_to_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PUNCHCARD_HOME", str(tmp_path / "home"))
+    words = ["bench", "search", "--profile", "tiny", "--folder", str(tmp_path / "bench")]
+    assert main([*words, "--minutes", "0"]) == 0
+    assert main([*words, "--measure"]) == 0
+    assert "by the clock" in capsys.readouterr().out
+    measured = json.loads((tmp_path / "bench" / FILE).read_text())
+    assert measured and all(one["measured_ms"] > 0 for one in measured)
 
 
 def test_a_bench_without_a_latency_table_says_what_to_do(
