@@ -23,7 +23,8 @@ from backend.latency.table import LatencyTable
 from backend.latency.whole_fit import fit_whole
 
 DENSE = "dense"
-LAYERS_OF_TRIALS = 256
+CHUNK = 16
+LAYERS_OF_TRIALS = 16 * CHUNK
 """Trials whose layers are learnt from; end-to-end times of later ones still count."""
 
 
@@ -84,6 +85,7 @@ class LatencyLearner:
         self._wholes: tuple[Whole, ...] = ()
         self._scale = 1.0
         self._last: tuple[tuple[Whole, ...], LatencyModel] | None = None
+        self._chunks: tuple[tuple[Whole, ...], LatencyLearner] = ((), self)
 
     @property
     def programs(self) -> int:
@@ -100,6 +102,7 @@ class LatencyLearner:
         learner._fit = self._fit.extended(samples)
         learner._wholes = (*self._wholes, *wholes)
         learner._last = None
+        learner._chunks = ((), learner)
         return learner
 
     def taught_runs(self, table: LatencyTable, runs: Iterable[MeasuredRun]) -> LatencyLearner:
@@ -126,12 +129,26 @@ class LatencyLearner:
         return learner._taught_trials([MeasuredNet(labels, latency_ms, step_ms)])
 
     def after(self, seen: Sequence[Measured]) -> LatencyModel:
-        """The model that knows these trials as well; the last answer is kept."""
+        """The model that knows these trials as well; the last answer is kept.
+
+        Trials are learnt in chunks from the first one on, and what full chunks taught is kept: a
+        search that goes on learns only what is new, and yet the same as one that was restarted.
+        """
         wholes = tuple(Whole(trial.labels, trial.latency_ms) for trial in seen)
-        if self._last is None or self._last[0] != wholes:
-            model = replace(self._taught_trials(seen).model(), learner=self)
-            self._last = (wholes, model)
-        return self._last[1]
+        if self._last is not None and self._last[0] == wholes:
+            return self._last[1]
+        known, learner = self._chunks
+        if wholes[: len(known)] != known:
+            known, learner = (), self
+        full = len(wholes) // CHUNK * CHUNK
+        for begin in range(len(known), full, CHUNK):
+            is_early = begin < LAYERS_OF_TRIALS
+            learner = learner._taught_trials(seen[begin : begin + CHUNK], with_layers=is_early)
+        self._chunks = (wholes[:full], learner)
+        learner = learner._taught_trials(seen[full:], with_layers=full < LAYERS_OF_TRIALS)
+        model = replace(learner.model(), learner=self)
+        self._last = (wholes, model)
+        return model
 
     def model(self) -> LatencyModel:
         """The model by everything learnt so far."""
@@ -149,9 +166,11 @@ class LatencyLearner:
             learner=self,
         )
 
-    def _taught_trials(self, seen: Sequence[Measured]) -> LatencyLearner:
+    def _taught_trials(
+        self, seen: Sequence[Measured], *, with_layers: bool = True
+    ) -> LatencyLearner:
         samples: list[LayerSample] = []
-        for trial in seen[:LAYERS_OF_TRIALS]:
+        for trial in seen if with_layers else ():
             times = self._owners.layer_ms(trial.layer_ms)
             own = {layer: ms / self._scale for layer, ms in times.items()}
             samples += samples_of(self._menus.signatures, trial.labels, own)
