@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 from backend.jobs.clock import now_s
 from backend.latency.learner import MeasuredNet
 from backend.search.front import FrontPoint, pareto_front
+from backend.search.reachability import refuse_after_baseline
 from backend.search.records import SearchError
 from backend.search.results import why_unusable
 from backend.search.samplers import make_sampler
@@ -85,7 +86,11 @@ class Ledger:
         )
 
     def know_dense(self, dense: Mapping[str, Any]) -> None:
-        """Let the sampler know the measured baseline."""
+        """Let the sampler know the measured baseline.
+
+        Raises:
+            SearchError: it shows that a limit is out of reach.
+        """
         latency = self._problem.latency
         if latency is not None:
             latency = latency.began(dense["latency_ms"], dense["layer_ms"])
@@ -99,6 +104,8 @@ class Ledger:
             dense_layer_ms=dense["layer_ms"],
             dense_cross_entropy=first.get("cross_entropy", first.get("loss")),
         )
+        if not self.finished:
+            refuse_after_baseline(self._problem, dense, self._run.config.training)
 
     def know(self, **facts: Any) -> None:  # noqa: ANN401 - fields of a Problem
         """Let the sampler know something that was not known when the search was prepared."""

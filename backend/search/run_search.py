@@ -15,6 +15,7 @@ from backend.search.executor import Executor
 from backend.search.executors import ExecutorOrder, open_executor
 from backend.search.layer_reconstruction import needs_layers, reconstruct_layers, store_of
 from backend.search.preparation import Prepared, prepare
+from backend.search.reachability import refuse_unreachable
 from backend.search.records import SearchRecords
 from backend.search.search_device import SearchDevice, open_device
 from backend.search.search_run import SearchRun
@@ -59,6 +60,7 @@ def run_search(
     log = context.settings.logs / f"search-{search_id}.log"
     with find_device(config.device, context.settings) as device:
         prepared = with_table(prepared, device, context.settings, folder)
+        refuse_unreachable(prepared, device.target)
         store = store_of(prepared, context.settings)
         setup = evaluator_setup(prepared, device.target, folder, context.settings)
         setup["layers"] = str(store.folder)
