@@ -65,7 +65,7 @@ def refuse_after_baseline(problem: Problem, dense: Mapping[str, Any], training: 
         if limits.accuracy > dense["accuracy"] + margin:
             found.append(
                 f"accuracy at least {limits.accuracy:.2%} cannot be reached: the dense net, "
-                f"trained as long, has {dense['accuracy']:.2%}, and pruning does not add {margin:.1%}"
+                f"trained as long, has {dense['accuracy']:.2%}; pruning does not add {margin:.1%}"
             )
     if limits.latency_ms is not None and problem.latency is not None:
         fastest = problem.latency.predict_ms(_fastest(problem))
