@@ -26,6 +26,7 @@ def section_markdown(section: Section) -> str:
         f"accuracy and below {reference.latency_ms:.3f} ms, as a share of that box up to the dense "
         "accuracy: median [quartiles] (seeds).",
         _volume_table(section),
+        *_missing(section),
         "CPU seconds that this took, everything included: median, and the parts of a whole run.",
         _seconds_table(section),
         *verdict_lines(section.verdict, section.marks),
@@ -153,6 +154,16 @@ def _volume_table(section: Section) -> str:
     return markdown_table(("sampler", *(f"{mark} evaluations" for mark in section.marks)), rows)
 
 
+def _missing(section: Section) -> list[str]:
+    """What the verdicts below leave out."""
+    lines = []
+    if section.absent:
+        lines.append(f"Not there yet, so compared with nobody: {', '.join(section.absent)}.")
+    if section.unfinished:
+        lines.append(f"{section.unfinished} of these runs have not all their evaluations yet.")
+    return lines
+
+
 def _seconds_table(section: Section) -> str:
     names = ("ask", "evaluate", "layers", *section.tables_s)
     rows = []
@@ -181,7 +192,9 @@ def _never_behind(
     if not compared:
         return f"**Open**: never behind at equal {unit}: there is nothing to compare yet."
     if not behind:
-        where = f"at {', '.join(map(str, marks))} {unit}" if marks else f"at any instant in {unit}"
+        known = {one.at for one in compared}
+        words = ", ".join(str(mark) for mark in marks if mark in known)
+        where = f"at {words} {unit}" if words else f"at any instant in {unit}"
         return f"**Met**: {OURS} is behind no other sampler {where} (medians)."
     worst: dict[str, list[Comparison]] = {}
     for one in behind:

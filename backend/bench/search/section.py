@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from backend.bench.search.bench_run import BenchRun
 from backend.bench.search.hypervolume import Reference
-from backend.bench.search.planned_cells import curves_of
+from backend.bench.search.plan import Part
+from backend.bench.search.planned_cells import best_of_plan, curves_of
 from backend.bench.search.run_curve import SamplerCurves
 from backend.bench.search.search_task import Evaluation
 from backend.bench.search.verdict import Verdict, judge
@@ -24,6 +25,8 @@ class Section:
         curves: by sampler.
         verdict: None without runs of ours.
         tables_s: CPU seconds of each table that was built beforehand.
+        absent: samplers of the plan for this task that have no run.
+        unfinished: runs that are not as long as the plan says.
     """
 
     net: str
@@ -34,6 +37,8 @@ class Section:
     curves: Sequence[SamplerCurves]
     verdict: Verdict | None
     tables_s: Mapping[str, float]
+    absent: Sequence[str] = ()
+    unfinished: int = 0
 
     @property
     def name(self) -> str:
@@ -62,6 +67,12 @@ def sections(run: BenchRun, *, floor: float | None = None) -> list[Section]:
         curves = curves_of(run, net, fidelity, wanted, floor)
         if not curves:
             continue
+        parts = [part for part in run.plan.parts if (part.net, part.fidelity) == (net, fidelity)]
+        wanted_names = set(run.plan.samplers)
+        if all(part.best is not None for part in parts):
+            most = max(part.best or 0 for part in parts)
+            wanted_names = set(best_of_plan(run)[:most])
+        names = {one.sampler for one in curves}
         marks = [mark for mark in run.plan.marks if mark <= counts[net, fidelity]]
         task = run.task(net, fidelity)
         tables = {one for cell in curves for one in _tables(cell)}
@@ -75,9 +86,21 @@ def sections(run: BenchRun, *, floor: float | None = None) -> list[Section]:
                 curves,
                 judge(curves, marks),
                 {name: task.table_seconds(name) for name in sorted(tables)},
+                [name for name in run.plan.samplers if name in wanted_names - names],
+                sum(_is_cut(one, parts) for one in curves),
             )
         )
     return found
+
+
+def _is_cut(curves: SamplerCurves, parts: Sequence[Part]) -> int:
+    """Runs of a sampler that are begun and not as long as a part asks."""
+    return sum(
+        len(curves.runs[seed].steps) < part.count(curves.sampler)
+        for part in parts
+        for seed in part.seeds
+        if seed in curves.runs
+    )
 
 
 def _tables(curves: SamplerCurves) -> set[str]:
