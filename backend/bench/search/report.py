@@ -193,8 +193,8 @@ def _never_behind(
         return f"**Open**: never behind at equal {unit}: there is nothing to compare yet."
     if not behind:
         known = {one.at for one in compared}
-        words = ", ".join(str(mark) for mark in marks if mark in known)
-        where = f"at {words} {unit}" if words else f"at any instant in {unit}"
+        told = ", ".join(str(mark) for mark in marks if mark in known)
+        where = f"at {told} {unit}" if told else f"at any instant in {unit}"
         return f"**Met**: {OURS} is behind no other sampler {where} (medians)."
     worst: dict[str, list[Comparison]] = {}
     for one in behind:
