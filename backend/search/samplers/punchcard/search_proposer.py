@@ -22,6 +22,8 @@ WORST_LOSS = 0.05
 """Of accuracy: nobody asks for a candidate that loses more, unless the search says so."""
 SMALL_LOSS = 0.01
 """Of accuracy: losses below it count in proportion, larger ones by their logarithm."""
+SMALL_LATENCY = 0.2
+"""Share of the dense latency at which ratios cease to count."""
 BY_REFERENCE = ("latency_ms", "accuracy")
 """Limits that the reference point takes care of."""
 
@@ -83,18 +85,21 @@ def _within_reach(problem: Problem, reference: FloatArray, now: Situation) -> Fl
 def _axes(problem: Problem) -> Callable[[FloatArray], FloatArray]:
     """How accuracy and latency count where the search has no reference accuracy.
 
-    From 4 to 3 times as slow is as much as from 1.33 to 1, and half a point of accuracy matters
-    most where little is lost. With a reference the plain hypervolume is meant.
+    From twice to 1.5 times as slow is about as much as from 1.33 to 1, and half a point of accuracy
+    matters most where little is lost. With a reference the plain hypervolume is meant. Samples of
+    latencies may be below zero, which counts as zero.
     """
-    if problem.reference_accuracy is not None:
-        return lambda values: values
+
+    def plain(values: FloatArray) -> FloatArray:
+        return np.stack([values[..., 0], np.maximum(values[..., 1], 0.0)], axis=-1)
 
     def axes(values: FloatArray) -> FloatArray:
         lost = (values[..., 0] + problem.dense_accuracy) / SMALL_LOSS
         lost = np.where(lost > 0, np.log1p(np.maximum(lost, 0.0)), lost)
-        return np.stack([lost, np.log(np.maximum(values[..., 1], 1e-9))], axis=-1)
+        share = np.maximum(values[..., 1], 0.0) / problem.dense_latency_ms
+        return np.stack([lost, np.log(SMALL_LATENCY + share)], axis=-1)
 
-    return axes
+    return axes if problem.reference_accuracy is None else plain
 
 
 def _bounds(problem: Problem) -> FloatArray:

@@ -231,3 +231,12 @@ def test_same_seed_same_proposals_and_no_seed_is_random() -> None:
     runs = [drive(PunchcardSampler(5, problem), problem, world.evaluate, 12) for _ in range(2)]
     assert runs[0] == runs[1]
     assert PunchcardSampler()._seed != PunchcardSampler()._seed
+
+
+def test_latencies_that_samples_put_below_zero_are_no_treasure() -> None:
+    """Without a reference ratios of latency count: the fastest nets must not take the budget."""
+    world = small_world()
+    problem = world.problem(24)
+    tried = drive(PunchcardSampler(0, problem), problem, world.evaluate, 24)
+    useful = [world.truth(labels)[0] > 0.85 for labels in tried[8:]]
+    assert np.mean(useful) > 0.6
