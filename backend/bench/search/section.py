@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from backend.bench.search.bench_run import BenchRun
 from backend.bench.search.hypervolume import Reference
@@ -75,7 +76,6 @@ def sections(run: BenchRun, *, floor: float | None = None) -> list[Section]:
         names = {one.sampler for one in curves}
         marks = [mark for mark in run.plan.marks if mark <= counts[net, fidelity]]
         task = run.task(net, fidelity)
-        tables = {one for cell in curves for one in _tables(cell)}
         found.append(
             Section(
                 net,
@@ -85,7 +85,7 @@ def sections(run: BenchRun, *, floor: float | None = None) -> list[Section]:
                 task.dense,
                 curves,
                 judge(curves, marks),
-                {name: task.table_seconds(name) for name in sorted(tables)},
+                _tables(curves),
                 [name for name in run.plan.samplers if name in wanted_names - names],
                 sum(_is_cut(one, parts) for one in curves),
             )
@@ -103,8 +103,14 @@ def _is_cut(curves: SamplerCurves, parts: Sequence[Part]) -> int:
     )
 
 
-def _tables(curves: SamplerCurves) -> set[str]:
-    return {name for run in curves.runs.values() for name in run.spent} - _OTHER
+def _tables(curves: Sequence[SamplerCurves]) -> dict[str, float]:
+    """CPU seconds of tables, as runs were charged for them."""
+    charged: dict[str, list[float]] = {}
+    for one in curves:
+        for run in one.runs.values():
+            for name in run.spent.keys() - _OTHER:
+                charged.setdefault(name, []).append(run.spent[name])
+    return {name: median(charged[name]) for name in sorted(charged)}
 
 
 _OTHER = {"ask", "evaluate", "layers"}
