@@ -1,4 +1,8 @@
-"""Which of two ways to use a sampler the bench takes: the better one on seeds of its own."""
+"""Which of two ways to use a sampler the bench takes: the better one on seeds of its own.
+
+Compared at equal CPU seconds, where the cheaper of the two ends: a table that costs more than whole
+runs of its rivals has to earn that.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +20,22 @@ class PilotScore:
     """What a setting came to.
 
     Attributes:
+        runs: by seed.
         volumes: hypervolume at the pilot's end, by seed.
         accuracy: mean accuracy of all candidates tried: it decides where no volume does.
         cpu_s: median CPU seconds of a run.
     """
 
     setting: Setting
+    runs: Mapping[int, RunCurve]
     volumes: Mapping[int, float]
     accuracy: float
     cpu_s: float
+
+    def by_second(self, cpu_s: float) -> float:
+        """Median hypervolume after so many CPU seconds."""
+        found = [run.by_second(min(cpu_s, run.cpu_s[-1])) or 0.0 for run in self.runs.values()]
+        return float(np.median(found))
 
 
 def pilot_score(setting: Setting, runs: Mapping[int, RunCurve], count: int) -> PilotScore | None:
@@ -35,19 +46,21 @@ def pilot_score(setting: Setting, runs: Mapping[int, RunCurve], count: int) -> P
         return None
     tried = [step.accuracy for run in runs.values() for step in run.steps[:count]]
     spent = [run.cpu_s[count - 1] for run in runs.values()]
-    return PilotScore(setting, known, float(np.mean(tried)), float(np.median(spent)))
+    return PilotScore(setting, dict(runs), known, float(np.mean(tried)), float(np.median(spent)))
 
 
 def chosen_setting(sampler: str, scores: Mapping[Setting, PilotScore]) -> Setting | None:
-    """The setting with the larger median volume; None while a score is missing."""
+    """The setting with the larger median volume at equal cost; None while a score is missing."""
     settings = SETTINGS[sampler]
     if len(settings) == 1:
         return settings[0]
     if any(setting not in scores for setting in settings):
         return None
 
+    cheaper = min(scores[setting].cpu_s for setting in settings)
+
     def worth(setting: Setting) -> tuple[float, float]:
         score = scores[setting]
-        return float(np.median(list(score.volumes.values()))), score.accuracy
+        return score.by_second(cheaper), score.accuracy
 
     return max(settings, key=worth)

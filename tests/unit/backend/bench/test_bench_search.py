@@ -276,14 +276,22 @@ def test_evaluations_are_kept_for_others_and_damaged_ones_made_again(tmp_path: P
     assert EvaluationStore(tmp_path).get("ef") is None
 
 
+def pilot_of(setting: Setting, level: float, cpu_s: float, accuracy: float = 0.2) -> PilotScore:
+    steps = [step(0.5 + level / 2, 1e-12, cpu_s)]
+    run = RunCurve(steps, REFERENCE)
+    return PilotScore(setting, {0: run}, {0: level}, accuracy, cpu_s)
+
+
 def test_the_pilot_takes_the_better_setting() -> None:
     one, other = SETTINGS["tpe"]
-    better = PilotScore(other, {0: 0.3, 1: 0.5}, 0.2, 1.0)
-    assert chosen_setting("tpe", {one: PilotScore(one, {0: 0.1, 1: 0.2}, 0.9, 1.0)}) is None
-    scores = {one: PilotScore(one, {0: 0.1, 1: 0.2}, 0.9, 1.0), other: better}
+    assert chosen_setting("tpe", {one: pilot_of(one, 0.1, 5.0, 0.9)}) is None
+    scores = {one: pilot_of(one, 0.1, 5.0, 0.9), other: pilot_of(other, 0.5, 5.0)}
     assert chosen_setting("tpe", scores) == other
+    # what comes only after the other has ended came too late
+    scores[other] = pilot_of(other, 0.5, 50.0)
+    assert chosen_setting("tpe", scores) == one
     # where no front is there at all, the mean accuracy of what was tried decides
-    nothing = {s: PilotScore(s, {0: 0.0}, a, 1.0) for s, a in ((one, 0.3), (other, 0.2))}
+    nothing = {one: pilot_of(one, 0.0, 5.0, 0.3), other: pilot_of(other, 0.0, 5.0, 0.2)}
     assert chosen_setting("tpe", nothing) == one
     assert chosen_setting("random", {}) == SETTINGS["random"][0]
 
