@@ -102,9 +102,10 @@ def test_killed_search_finishes_with_the_same_candidates(
     assert front
     assert all((t.test_accuracy == 0.9) == (t.id in front) for t in view.trials)
     assert view.dense is not None and view.dense.test_accuracy == 0.9
-    # the first candidates begin before the baseline is known; all others are predicted first
+    # the first candidates begin before the baseline is known, how many is up to the evaluators'
+    # start; all others are predicted first
     foreseen = [trial for trial in view.trials if trial.predicted_ms is not None]
-    assert len(foreseen) >= TRIALS - 2
+    assert len(foreseen) >= TRIALS // 2
     assert view.forecast is not None and view.forecast.error is not None
     assert view.forecast.error.count == len(foreseen)
 
@@ -149,8 +150,9 @@ def test_resume_with_another_space_is_refused_with_the_difference(fault_site: Si
     finish(search_id)
     view = get_search(search_id)
     assert view.state == "failed"
-    assert "space was" in (view.error or "") and "start a new one" in (view.error or "")
-    assert "model was" not in (view.error or "")
+    assert "space: layer1.0.conv1 without pattern/2.25" in (view.error or "")
+    assert "start a new one" in (view.error or "")
+    assert "model:" not in (view.error or "") and "data:" not in (view.error or "")
 
 
 def test_second_search_takes_its_results_from_the_cache(fault_site: Site) -> None:
