@@ -33,6 +33,7 @@ def budget_fields(base: Mapping[str, Any], key: str) -> dict[str, Any]:
             min_value=0.0,
             value=float(budget.get("minutes") or 0.0),
             step=5.0,
+            format="%g",
             key=f"minutes-{key}",
             help="The search ends at whichever limit comes first.",
         )

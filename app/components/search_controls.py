@@ -31,6 +31,7 @@ def search_controls(view: SearchView) -> None:
                 min_value=0.0,
                 value=float(view.budget.get("minutes") or 0.0),
                 step=5.0,
+                format="%g",
                 help="0: no limit. Running time, pauses not counted.",
             )
         with epochs:
