@@ -1,10 +1,8 @@
-"""`punchcard import` and `punchcard export`: what of a model can be compiled; a model as ONNX."""
+"""`punchcard import`: what of a model can be compiled."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,14 +13,10 @@ if TYPE_CHECKING:
     from codegen.exchange.report import SupportReport
     from codegen.ir.graph import Graph
 
-# A search's id and the trial's number.
-_TRIAL_ID = re.compile(r"[0-9A-Za-z_-]+-[0-9]+")
-
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add the command."""
     app.command("import")(import_model)
-    app.command("export")(export_model)
 
 
 def import_model(
@@ -55,41 +49,6 @@ def import_model(
     if json_target != "-":
         for line in _layers(import_onnx(model, name=model.stem, any_shape=True), report):
             print(line)
-
-
-def export_model(
-    model: Annotated[
-        str,
-        typer.Argument(
-            help="Id of a finished trial, a base model, or an .onnx or .safetensors file."
-        ),
-    ],
-    out: Annotated[Path, typer.Option("--out", help="The .onnx file to write.")],
-) -> None:
-    """Write a model as ONNX, with its zeros, normalisation and class names."""
-    from codegen.exchange.onnx_exporter import export_onnx
-
-    data = export_onnx(_open(model))
-    aside = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        aside.write_bytes(data)
-        aside.replace(out)
-    finally:
-        aside.unlink(missing_ok=True)
-    print(f"{out}: {len(data):,} bytes", file=sys.stderr)
-
-
-def _open(model: str) -> Graph:
-    from backend.models.zoo import MODELS, load_model
-
-    if model in MODELS or Path(model).suffix in {".onnx", ".safetensors"}:
-        return load_model(model)
-    if not _TRIAL_ID.fullmatch(model):
-        return load_model(model)  # tells what there is
-    from backend.services.candidates import candidate_folder
-    from codegen.ir.storage import load_graph
-
-    return load_graph(candidate_folder(model) / "graph.safetensors")
 
 
 def _problems(report: SupportReport) -> list[str]:

@@ -135,7 +135,8 @@ def export_trials(search_id: str, out: Path) -> None:
     """
     write = FORMATS.get(out.suffix.lower())
     if write is None:
-        msg = f"{out.name}: trials are exported to {' or '.join(FORMATS)}, not to {out.suffix!r}"
+        known = " or ".join(FORMATS)
+        msg = f"{out.name}: trials are exported to {known}, models to .onnx, not to {out.suffix!r}"
         raise ExportError(msg)
     write_whole(out, write(search_id), READABLE)
 

@@ -17,7 +17,7 @@ FloatArray = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
 
-class Agent:
+class QAgent:
     """Learns from finished trials in the order in which they finished, each time the same way.
 
     The table after n trials follows from the seed and these trials alone: the minibatches of an

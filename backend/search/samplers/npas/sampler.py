@@ -18,7 +18,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from backend.search.problem import Problem
-from backend.search.samplers.npas.agent import Agent
+from backend.search.samplers.npas.agent import QAgent
 from backend.search.samplers.npas.history import History, Menu
 from backend.search.samplers.npas.pool import mutants, new_ones
 from backend.search.samplers.npas.predictor import Predictor
@@ -70,7 +70,7 @@ class NpasSampler(BaseSampler):
         if problem is not None:
             self._settings = self._settings.within(problem.budget)
         self._draw: int | None = None
-        self._known: tuple[History, Agent] | None
+        self._known: tuple[History, QAgent] | None
         self._begun: tuple[str, datetime | None] | None
         self._space: IntersectionSearchSpace
         self._lock: threading.Lock
@@ -189,13 +189,13 @@ class NpasSampler(BaseSampler):
         menu: Menu,
         directions: Sequence[StudyDirection],
         trials: Sequence[FrozenTrial],
-    ) -> tuple[History, Agent]:
+    ) -> tuple[History, QAgent]:
         """History and agent up to date; made anew where they belong to other trials."""
         known = self._known
         if known is None or not known[0].is_of(menu, directions) or not known[0].read(trials):
             sizes = [len(distribution.choices) for distribution in menu.values()]
             is_net = self._is_net(menu, directions)
-            agent = Agent(sizes, self._seed, self._settings, self._reward_maker(is_net))
+            agent = QAgent(sizes, self._seed, self._settings, self._reward_maker(is_net))
             history = History(menu, directions)
             history.read(trials)
             known = self._known = history, agent
