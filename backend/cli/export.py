@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
             _export_model(what, out)
         else:
             export_trials(what, out)
-        typer.echo(f"{out}: {out.stat().st_size:,} bytes", err=True)
+        typer.echo(f"{out}: {out.stat().st_size:,} bytes")
 
 
 def _export_model(what: str, out: Path) -> None:
