@@ -28,7 +28,7 @@ def test_folder_comes_back_and_its_files_decide_the_bytes(tmp_path: Path) -> Non
     assert (tmp_path / "two" / "inner" / "program").stat().st_mode & 0o100
 
 
-@pytest.mark.parametrize("name", ["../outside", "/tmp/outside-of-a-folder", None])
+@pytest.mark.parametrize("name", ["../outside", "/outside-of-a-folder", None])
 def test_archive_that_is_damaged_or_leads_outside_changes_nothing(
     tmp_path: Path, name: str | None
 ) -> None:
@@ -40,10 +40,6 @@ def test_archive_that_is_damaged_or_leads_outside_changes_nothing(
         entry.size = 4
         archive.addfile(entry, io.BytesIO(b"data"))
     data = target.getvalue() if name else b"no archive"
-    if name and name.startswith("/"):  # taken as below the folder
-        unpack_folder(data, tmp_path / "folder")
-        assert not Path(name).exists()
-        return
     with pytest.raises(StorageError, match="archive of folder is damaged"):
         unpack_folder(data, tmp_path / "folder")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
