@@ -10,16 +10,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from backend.search.executor import ExecutorError, Outcome, Task
+from backend.search.task_queue import MAX_RETRIES, TaskQueue
 from backend.search.trainers import TrainerGate
 
-MAX_RETRIES = 2
 CLOSE_GRACE_S = 1.0
 ENTRY = "backend.search.evaluator_main"
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
@@ -60,8 +59,7 @@ class LocalExecutor:
         self._gate = gate
         self._log = log
         self._entry = entry
-        self._waiting: deque[Task] = deque()
-        self._tries: dict[str, int] = {}
+        self._waiting = TaskQueue()
         self._selector = selectors.DefaultSelector()
         self._checked_at = time.monotonic()
         self._idle_deaths = 0
@@ -87,7 +85,7 @@ class LocalExecutor:
 
     def submit(self, task: Task) -> None:
         """Queue a task."""
-        self._waiting.append(task)
+        self._waiting.put(task)
         self._feed()
 
     def poll(self, timeout_s: float) -> list[Outcome]:
@@ -144,7 +142,7 @@ class LocalExecutor:
         self._end_surplus()
         for process in self._processes:
             if process.task is None and self._waiting:
-                process.task = self._waiting.popleft()
+                process.task = self._waiting.take()
                 task = process.task
                 self._send(process, {"id": task.id, "kind": task.kind, "payload": task.payload})
 
@@ -172,7 +170,7 @@ class LocalExecutor:
                 continue
             process.task = None
             self._idle_deaths = 0
-            self._tries.pop(task.id, None)
+            self._waiting.finished(task)
             outcomes.append(Outcome(task, answer.get("result"), answer.get("error")))
         return outcomes
 
@@ -187,14 +185,11 @@ class LocalExecutor:
                 msg = f"the evaluator process ends as soon as it starts: see {self._log}"
                 raise ExecutorError(msg)
             return []
-        tries = self._tries.get(task.id, 0)
-        if tries < MAX_RETRIES:
-            self._tries[task.id] = tries + 1
-            self._waiting.appendleft(task)
+        deaths = self._waiting.lost(task)
+        if deaths is None:
             return []
-        self._tries.pop(task.id, None)
         how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
-        error = f"the evaluator process died {tries + 1} times, last {how}: see {self._log.name}"
+        error = f"the evaluator process died {deaths} times, last {how}: see {self._log.name}"
         return [Outcome(task, None, error)]
 
     def _reap(self, process: _Process) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,10 @@ from backend.search.executors.node_evaluator import (
     punchcard_version,
 )
 from backend.search.executors.ray_cluster import check_room, connect
+from backend.search.task_queue import MAX_RETRIES, TaskQueue
 from backend.storage.archives import pack_folder, unpack_folder
 from backend.storage.artifacts import open_artifacts
 
-MAX_RETRIES = 2
 ENTRY = "backend.search.evaluator:make_handlers"
 _CHECK_S = 2.0
 
@@ -67,8 +66,7 @@ class RayExecutor:
     def __init__(self, order: ExecutorOrder, entry: str = ENTRY) -> None:
         self._order = order
         self._store = open_artifacts(order.settings)
-        self._waiting: deque[Task] = deque()
-        self._tries: dict[str, int] = {}
+        self._waiting = TaskQueue()
         self._idle_deaths = 0
         self._checked_at = time.monotonic()
         self._machine = machine_identity()
@@ -110,7 +108,7 @@ class RayExecutor:
 
     def submit(self, task: Task) -> None:
         """Queue a task."""
-        self._waiting.append(task)
+        self._waiting.put(task)
         self._feed()
 
     def poll(self, timeout_s: float) -> list[Outcome]:
@@ -161,7 +159,7 @@ class RayExecutor:
         self._end_surplus()
         for seat in self._seats:
             if seat.is_open and seat.task is None and self._waiting:
-                seat.task = self._waiting.popleft()
+                seat.task = self._waiting.take()
                 seat.archives = self._archives_of(seat.task)
                 seat.pending = seat.actor.work.remote(
                     seat.task.kind, dict(seat.task.payload), seat.archives
@@ -197,7 +195,7 @@ class RayExecutor:
             return []
         task, seat.task = seat.task, None
         self._idle_deaths = 0
-        self._tries.pop(task.id, None)
+        self._waiting.finished(task)
         if answer.get("trace"):
             with self._order.log.open("a", encoding="utf-8") as log:
                 log.write(answer["trace"])
@@ -232,11 +230,8 @@ class RayExecutor:
                 msg = f"evaluators of the Ray cluster end as soon as they start: {reason}"
                 raise ExecutorError(msg)
             return []
-        tries = self._tries.get(task.id, 0)
-        if tries < MAX_RETRIES:
-            self._tries[task.id] = tries + 1
-            self._waiting.appendleft(task)
+        deaths = self._waiting.lost(task)
+        if deaths is None:
             return []
-        self._tries.pop(task.id, None)
-        error = f"the evaluator on {seat.host} died {tries + 1} times, last because: {reason}"
+        error = f"the evaluator on {seat.host} died {deaths} times, last because: {reason}"
         return [Outcome(task, None, error)]
