@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from backend.config.search_file import Training
+from backend.models.filter_types import FILTER_TYPES, layer_of
 from backend.search.preparation import Prepared
 from backend.search.problem import Problem
 from backend.search.records import SearchError
@@ -126,15 +126,11 @@ def smallest_candidate(prepared: Prepared) -> Candidate:
 
 
 def _kept(graph: Graph, layer: str, choice: LayerChoice) -> float:
-    shape = graph.weights[graph.by_name[layer].weights["weight"]].values.shape
-    filters, channels = shape[0], shape[1]
-    numbers = {
-        "skip": 0,
-        "conv1x1": filters * channels,
-        "dw3x3_conv1x1": 9 * channels + filters * channels,
-        "conv1x1_dw3x3_conv1x1": filters * channels + 9 * filters + filters * filters,
-    }
-    return float(numbers.get(choice.filter_type, math.prod(shape)) / choice.rate)
+    node = graph.by_name[layer]
+    if choice.filter_type == "keep":
+        return graph.weights[node.weights["weight"]].values.size / choice.rate
+    pieces = FILTER_TYPES[choice.filter_type].pieces(layer_of(graph, node), start=False)
+    return sum(piece.weight.size for piece in pieces) / choice.rate
 
 
 def _fastest(problem: Problem) -> dict[str, str]:
