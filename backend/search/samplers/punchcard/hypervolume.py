@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backend.search.samplers.punchcard.options import FloatArray
+from backend.search.samplers.punchcard.options import FloatArray, IntArray
 
 DIRECTIONS = 128
 """Rays on which the volume over three and more objectives is taken."""
@@ -37,17 +37,17 @@ def gains(pool: FloatArray, points: FloatArray, reference: FloatArray) -> FloatA
     return added.reshape(pool.shape[:-1])
 
 
-def front_2d(points: FloatArray) -> FloatArray:
-    """The points (n, 2) that no other beats, by the first objective."""
-    ordered = points[np.lexsort((points[:, 1], points[:, 0]))]
-    before = np.minimum.accumulate(np.concatenate([[np.inf], ordered[:-1, 1]]))
-    return ordered[ordered[:, 1] < before]
+def front_2d(first: FloatArray, second: FloatArray) -> IntArray:
+    """Numbers of the points that no other beats, by the first objective; one of equal ones."""
+    order = np.lexsort((second, first))
+    before = np.minimum.accumulate(np.concatenate([[np.inf], second[order][:-1]]))
+    return order[second[order] < before]
 
 
 def _gains_2d(pool: FloatArray, points: FloatArray, reference: FloatArray) -> FloatArray:
     """Area between a point and the staircase of the others, step by step."""
     inside = points[(points < reference).all(axis=1)]
-    front = front_2d(inside)
+    front = inside[front_2d(*inside.T)]
     left = np.concatenate([[-np.inf], front[:, 0]])
     right = np.concatenate([front[:, 0], reference[:1]])
     height = np.concatenate([reference[1:], front[:, 1]])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from backend.search.samplers.punchcard.hypervolume import front_2d
 from backend.search.samplers.punchcard.neighbours import Neighbours
 from backend.search.samplers.punchcard.options import FloatArray, IntArray, Options
 
@@ -47,7 +48,7 @@ def latency_front(
     ms = latency[rows].sum(axis=1)
     if neighbours is not None:
         ms = ms + neighbours.sums(rows)
-    return _not_dominated(rows, ms, damage[rows].sum(axis=1))
+    return rows[front_2d(ms, damage[rows].sum(axis=1))]
 
 
 @dataclass(frozen=True)
@@ -171,9 +172,3 @@ def _walk_back(stages: list[_Stage], passes: list[_Pass]) -> IntArray:
         state = one.before[place, bucket]
         bucket = bucket - stage.steps[place] - stage.between[state, place]
     return rows
-
-
-def _not_dominated(rows: IntArray, latency: FloatArray, damage: FloatArray) -> IntArray:
-    order = np.lexsort((damage, latency))
-    before = np.minimum.accumulate(np.concatenate([[np.inf], damage[order][:-1]]))
-    return rows[order[damage[order] < before]]
