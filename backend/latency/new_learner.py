@@ -26,9 +26,7 @@ def new_learner(graph: Graph, labels: Mapping[str, Sequence[str]]) -> LatencyLea
         labels: menus of its searched layers, in the order of the graph.
     """
     menus = LayerMenus(labels, layer_signatures(graph, labels))
-    return LatencyLearner(
-        menus, StepOwners.of(graph, labels), source="no table: learnt in the search"
-    )
+    return LatencyLearner(menus, StepOwners.of(graph, labels), source=NO_TABLE)
 
 
 def table_learner(

@@ -20,7 +20,7 @@ from backend.search.identity import data_details, model_details, space_details
 from backend.search.layer_edges import layer_edges
 from backend.search.problem import Problem
 from backend.search.space import Space, build_space
-from backend.search.tables import cost_table, damage_table
+from backend.search.tables import damage_table
 from backend.sparsity.patterns import PatternSet, natural_patterns, preset_patterns
 from backend.storage.artifacts import ArtifactStore
 from backend.storage.database import Database
@@ -94,12 +94,13 @@ def prepare(config: SearchConfig, database: Database, store: ArtifactStore) -> P
         "training": config.training.to_json(),
         "constraints": config.constraints.model_dump(mode="json"),
     }
+    latency = new_learner(graph, space.labels).model()
     problem = Problem(
         space=space,
         damage=damage_table(graph, space, pattern_sets),
-        cost=cost_table(graph, space),
+        cost=latency.unary,
         limits=Limits(**config.constraints.model_dump()),
-        latency=new_learner(graph, space.labels).model(),
+        latency=latency,
         edges=layer_edges(graph, space.layers),
     )
     digests = {

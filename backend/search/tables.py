@@ -1,4 +1,4 @@
-"""Damage and cost of every choice of every layer, from the weights alone (no data, no torch)."""
+"""Damage of every choice of every layer, from the weights alone (no data, no torch)."""
 
 from __future__ import annotations
 
@@ -14,30 +14,13 @@ from backend.models.filter_types import (
     composed,
     layer_of,
     part_choices,
-    part_choices_of,
-    part_names,
-    replace_filter_types,
 )
 from backend.search.space import Space
-from backend.sparsity.candidate import Candidate, LayerChoice
+from backend.sparsity.candidate import LayerChoice
 from backend.sparsity.patterns import PatternSet
 from backend.sparsity.schemes import SCHEMES
 from codegen.ir.graph import Graph
-from codegen.ir.macs import dense_macs
 from codegen.ir.node import Node
-
-OVERHEAD_MS = 0.004
-"""Guess of what a layer costs beside its multiply-accumulates, in milliseconds."""
-
-DENSE_MACS_PER_MS = 2.0e7
-"""Guess of a core's dense speed; only ratios matter until the first profile corrects it."""
-
-SPARSE_SLOWDOWN = {"pattern": 1.3, "block_punched": 1.2, "block": 1.2, "filter": 1.0}
-"""Guess of a kept weight's cost beside a dense one's; 2 for what is not listed."""
-
-
-SKIP_MS = 0.0005
-"""Guess of what a layer that is left out still costs: what stood behind it stands alone."""
 
 _LEAST_ERROR = 1e-6
 _FIT_AFTER = 8  # stored choices, before a power is fitted
@@ -116,29 +99,6 @@ def _power(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return slope, float(y.mean() - slope * x.mean())
 
 
-def cost_table(graph: Graph, space: Space) -> dict[str, dict[str, float]]:
-    """Guessed milliseconds of each choice: non-zero work at a guessed speed plus an overhead.
-
-    Of a filter type every convolution counts.
-    """
-    table: dict[str, dict[str, float]] = {}
-    for name, menu in space.menus:
-        node = graph.by_name[name]
-        parts: dict[str, list[int]] = {}
-        row: dict[str, float] = {}
-        for choice in menu:
-            kind = choice.filter_type
-            if kind not in parts:
-                parts[kind] = _part_macs(graph, node, kind)
-            shares = part_choices_of(graph, node, choice)
-            row[choice.label] = SKIP_MS + sum(
-                OVERHEAD_MS - SKIP_MS + _work_ms(macs, share)
-                for macs, share in zip(parts[kind], shares, strict=True)
-            )
-        table[name] = row
-    return table
-
-
 class _Site:
     """A layer with a filter type in its place, factorised once for all schemes and rates."""
 
@@ -166,16 +126,3 @@ class _Site:
 
 def _squares(values: FloatArray) -> float:
     return float(np.square(values, dtype=np.float64).sum())
-
-
-def _part_macs(graph: Graph, node: Node, kind: str) -> list[int]:
-    """Dense multiply-accumulates of each convolution of a filter type."""
-    chosen = Candidate.of({node.name: LayerChoice(filter_type=kind)})
-    replaced = replace_filter_types(graph, chosen, start=False)[0]
-    return [dense_macs(replaced, replaced.by_name[name]) for name in part_names(graph, node, kind)]
-
-
-def _work_ms(macs: int, choice: LayerChoice) -> float:
-    if choice.scheme == "dense":
-        return macs / DENSE_MACS_PER_MS
-    return macs / choice.rate * SPARSE_SLOWDOWN.get(choice.scheme, 2.0) / DENSE_MACS_PER_MS

@@ -27,7 +27,7 @@ from backend.reconstruction.stitch import stitch
 from backend.reconstruction.store import STORE_VERSION, LayerStore
 from backend.search.layer_edges import layer_edges
 from backend.search.problem import Problem, Table
-from backend.search.tables import cost_table, reconstructed_damage
+from backend.search.tables import reconstructed_damage
 from backend.sparsity.batch_norm import reestimate_batch_norm
 from backend.sparsity.candidate import Candidate, LayerChoice
 from backend.training.classifier import train_classifier
@@ -118,7 +118,7 @@ class NetTask:
         return Problem(
             space=net.space,
             damage={},
-            cost=latency.unary if net.table is not None else cost_table(net.graph, net.space),
+            cost=latency.unary,
             budget=self._told,
             dense_accuracy=self.dense.accuracy,
             dense_latency_ms=self.dense.latency_ms,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from backend.config.search_file import SpaceConfig
+from backend.latency.new_learner import new_learner
 from backend.models.zoo import build_model
 from backend.search.problem import Problem
 from backend.search.space import Space, build_space
-from backend.search.tables import cost_table, damage_table
+from backend.search.tables import damage_table
 from backend.sparsity.candidate import Candidate
 from backend.sparsity.patterns import natural_patterns
 from codegen.ir.graph import Graph
@@ -23,7 +24,7 @@ def small_problem(budget: int = 24, **space: object) -> Problem:
     return Problem(
         space=found,
         damage=damage_table(graph, found, sets),
-        cost=cost_table(graph, found),
+        cost=new_learner(graph, found.labels).model().unary,
         budget=budget,
         dense_accuracy=0.92,
         dense_latency_ms=1.0,
