@@ -9,11 +9,11 @@ from typing import Protocol
 
 import numpy as np
 
-from backend.latency.chain import Chain
 from backend.latency.guess import guess_ms
 from backend.latency.layer_fit import LayerFit
 from backend.latency.layer_menus import LayerMenus
 from backend.latency.layer_sample import LayerSample, samples_of
+from backend.latency.layer_times import LayerTimes
 from backend.latency.measured_run import MeasuredRun
 from backend.latency.model import LatencyModel
 from backend.latency.prediction_error import PredictionError
@@ -81,7 +81,7 @@ class LatencyLearner:
         self._menus = menus
         self._owners = owners
         dense = [guess_ms(menus.signatures[layer], DENSE) for layer in menus.layers]
-        self._fit = LayerFit(sum(dense) / max(len(dense), 1))
+        self._layers = LayerTimes(menus, LayerFit(sum(dense) / max(len(dense), 1)))
         self._wholes: tuple[Whole, ...] = ()
         self._scale = 1.0
         self._last: tuple[tuple[Whole, ...], LatencyModel] | None = None
@@ -99,7 +99,7 @@ class LatencyLearner:
     def taught(self, samples: Iterable[LayerSample], wholes: Iterable[Whole]) -> LatencyLearner:
         """A learner that knows these as well."""
         learner = copy.copy(self)
-        learner._fit = self._fit.extended(samples)
+        learner._layers = self._layers.extended(samples)
         learner._wholes = (*self._wholes, *wholes)
         learner._last = None
         learner._chunks = ((), learner)
@@ -152,7 +152,7 @@ class LatencyLearner:
 
     def model(self) -> LatencyModel:
         """The model by everything learnt so far."""
-        plain = Chain.of(self._menus, self._fit.law())
+        plain = self._layers.chain
         known = [whole for whole in self._wholes if self._menus.knows(whole.labels)]
         rows = self._menus.rows([whole.labels for whole in known])
         times = np.array([whole.latency_ms for whole in known])

@@ -180,10 +180,17 @@ class NetTask:
     # How it is computed
 
     def _judged_candidate(self, candidate: Candidate) -> Evaluation:
+        assert self._is_warm
         begun = time.process_time()
         graph = self.stitched(candidate)
         found = self._judged(graph)
         return replace(found, seconds=time.process_time() - begun)
+
+    @cached_property
+    def _is_warm(self) -> bool:
+        """The teacher's scores, and what a process's first training sets up, are no candidate's."""
+        self._judged(self._net.graph)
+        return True
 
     def _judged(self, graph: Graph) -> Evaluation:
         begun = time.process_time()

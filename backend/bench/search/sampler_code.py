@@ -12,7 +12,11 @@ from backend.search.samplers import SAMPLERS
 
 @cache
 def sampler_code(name: str) -> str:
-    """Digits that tell the sources of a sampler's own module or package, and Optuna's version."""
+    """Digits that tell the sources of a sampler's own module or package, and Optuna's version.
+
+    What samplers share (`reseeded.py`, `drawn.py`) is plumbing: it decides who is asked, not what
+    is proposed, and so does not count.
+    """
     import optuna
 
     digest = hashlib.sha256(optuna.__version__.encode())

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
-from optuna.distributions import CategoricalDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from backend.search.samplers.drawn import Menu
 from backend.search.samplers.npas.reward import Result
 
 Codes = npt.NDArray[np.int64]
-Menu = Mapping[str, CategoricalDistribution]
 
 
 class History:

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from optuna import Study
-from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.samplers import BaseSampler, TPESampler
-from optuna.search_space import IntersectionSearchSpace
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from backend.search.problem import Problem
+from backend.search.samplers.drawn import DrawnSampler, Menu
 from backend.search.samplers.npas.agent import QAgent
-from backend.search.samplers.npas.history import History, Menu
+from backend.search.samplers.npas.history import History
 from backend.search.samplers.npas.pool import mutants, new_ones
 from backend.search.samplers.npas.predictor import Predictor
 from backend.search.samplers.npas.reward import Result, Reward
 from backend.search.samplers.npas.settings import NpasSettings
 from backend.search.samplers.npas.wl_features import neighbours
-from backend.search.samplers.reseeded import draw_seed
 
 Codes = npt.NDArray[np.int64]
 
@@ -33,7 +28,7 @@ ANNEAL = 100  # finished trials, in a study without a budget
 TRIES = 1000  # random candidates, before one is proposed a second time
 
 
-class NpasSampler(BaseSampler):
+class NpasSampler(DrawnSampler):
     """Q-learning over layers, a pool, a Weisfeiler-Lehman Gaussian process, expected improvement.
 
     NPAS section 4.2 (papers.md 1.4), one candidate at a time: the agent's policy walks over the
@@ -47,14 +42,14 @@ class NpasSampler(BaseSampler):
     objective is V, each further one a t with a limit; broken constraints cost reward as well.
     Other parameters (numbers, conditional ones) are Optuna's TPE's.
 
-    A proposal follows from the seed, the draw and the stored trials alone: there is no other
-    state than what can be read from them. The draw is what `begin` says, else the trial's number.
-
     Args:
         seed: None takes one by chance.
         problem: the search, where there is one.
         settings: numbers of the method.
     """
+
+    _caches = (*DrawnSampler._caches, "_known")
+    _known: tuple[History, QAgent] | None
 
     def __init__(
         self,
@@ -62,90 +57,25 @@ class NpasSampler(BaseSampler):
         problem: Problem | None = None,
         settings: NpasSettings | None = None,
     ) -> None:
-        drawn = np.random.SeedSequence().entropy
-        assert isinstance(drawn, int)
-        self._seed = drawn % 2**31 if seed is None else seed
-        self._problem = problem
+        super().__init__(seed, problem)
         self._settings = settings or NpasSettings()
         if problem is not None:
             self._settings = self._settings.within(problem.budget)
-        self._draw: int | None = None
-        self._known: tuple[History, QAgent] | None
-        self._begun: tuple[str, datetime | None] | None
-        self._space: IntersectionSearchSpace
-        self._lock: threading.Lock
-        self._forget()
 
-    def begin(self, draw: int) -> None:
-        """Called before each `ask` of a search, with the number of candidates drawn so far."""
-        self._draw = draw
-
-    def infer_relative_search_space(
-        self, study: Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """The layers of the problem, or the categorical parameters that all trials share."""
-        if self._problem is not None:
-            labels = self._problem.space.labels
-            return {name: CategoricalDistribution(menu) for name, menu in labels.items()}
-        return {
-            name: distribution
-            for name, distribution in self._shared(study).items()
-            if isinstance(distribution, CategoricalDistribution) and not distribution.single()
-        }
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """The next candidate; numbers among its parameters are drawn one by one."""
-        menu = {
-            name: distribution
-            for name in self._in_order(search_space)
-            if isinstance(distribution := search_space[name], CategoricalDistribution)
-        }
-        params: dict[str, Any] = {}
-        if menu:
-            trials = study.get_trials(deepcopy=False)
-            with self._lock:
-                codes = self._propose(menu, study.directions, trials, self._draw_of(trial))
-            params = {
-                name: choices.choices[int(code)]
-                for (name, choices), code in zip(menu.items(), codes, strict=True)
-            }
-        for name, other in search_space.items():
-            if name not in menu:
-                params[name] = self.sample_independent(study, trial, name, other)
-        return params
-
-    def sample_independent(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:  # noqa: ANN401 - Optuna's signature
-        """A parameter that is no layer, by Optuna's TPE."""
-        seed = draw_seed(draw_seed(self._seed, self._draw_of(trial)), _text_number(param_name))
-        return TPESampler(seed=seed).sample_independent(
-            study, trial, param_name, param_distribution
-        )
-
-    def _shared(self, study: Study) -> dict[str, BaseDistribution]:
-        """Parameters that all finished trials have; Optuna's cache serves one study only."""
+    def _choose(self, study: Study, trial: FrozenTrial, menu: Menu) -> dict[str, Any]:
+        menu = {name: menu[name] for name in self._in_order(menu)}
         trials = study.get_trials(deepcopy=False)
-        begun = (study.study_name, trials[0].datetime_start if trials else None)
-        with self._lock:
-            if begun != self._begun:
-                self._begun, self._space = begun, IntersectionSearchSpace()
-            return self._space.calculate(study)
+        codes = self._propose(menu, study.directions, trials, self._draw_of(trial))
+        return {
+            name: one.choices[int(code)]
+            for (name, one), code in zip(menu.items(), codes, strict=True)
+        }
 
-    def _draw_of(self, trial: FrozenTrial) -> int:
-        return trial.number if self._draw is None else self._draw
-
-    def _in_order(self, search_space: Mapping[str, BaseDistribution]) -> list[str]:
-        if self._is_the_problem(search_space):
+    def _in_order(self, names: Mapping[str, object]) -> list[str]:
+        if self._is_the_problem(names):
             assert self._problem is not None
             return list(self._problem.space.layers)
-        return sorted(search_space, key=_natural)
+        return sorted(names, key=_natural)
 
     def _is_the_problem(self, names: Mapping[str, object]) -> bool:
         return self._problem is not None and set(names) == set(self._problem.space.layers)
@@ -249,30 +179,12 @@ class NpasSampler(BaseSampler):
             return self._settings.anneal
         return ANNEAL if self._problem is None else self._problem.budget
 
-    # What is kept between proposals can be made again from the trials
-
     def _forget(self) -> None:
+        super()._forget()
         self._known = None
-        self._begun = None
-        self._space = IntersectionSearchSpace()
-        self._lock = threading.Lock()
-
-    def __getstate__(self) -> dict[str, Any]:
-        kept = {**self.__dict__}
-        for name in ("_lock", "_known", "_begun", "_space"):
-            del kept[name]
-        return kept
-
-    def __setstate__(self, state: Mapping[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._forget()
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
     """layer2 before layer10."""
     parts = re.split(r"(\d+)", name)
     return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
-
-
-def _text_number(text: str) -> int:
-    return int.from_bytes(text.encode(), "big")
