@@ -28,7 +28,8 @@ from app.viewmodels.search_form import (
     to_yaml,
     with_preset,
 )
-from backend.services import data, devices, models, searches
+from backend.services import data, devices, latency_tables, models, searches
+from backend.services.views import DeviceView
 
 
 def search_form() -> Config | None:
@@ -139,7 +140,26 @@ def what_fields(base: Config) -> dict[str, Any]:
         "How the next candidate is chosen. npas is the searcher of the NPAS paper; it aims at the "
         "latency limit below, or at several in turns where there is none.",
     )
-    return {"model": model, "data": chosen, "device": device, "sampler": sampler}
+    what = {"model": model, "data": chosen, "device": device, "sampler": sampler}
+    if "latency_table" in base:
+        what["latency_table"] = table_field(base, found.get(device))
+    return what
+
+
+def table_field(base: Config, device: DeviceView | None) -> str:
+    """Draw which latency table predicts candidates before they are measured."""
+    fits = () if device is None else latency_tables.tables_of(device)
+    own = "there is none yet" if not fits else fits[0] if len(fits) == 1 else f"{len(fits)} fit"
+    auto = f"The device's own ({own})"
+    words = {"auto": auto, "none": "None: guess, and learn from this search's measurements"}
+    return _select(
+        "Latency table",
+        [*words, *(table.name for table in latency_tables.list_tables())],
+        str(base["latency_table"]),
+        lambda name: words.get(name, name),
+        "Predicts latency before a candidate is measured. Build or bring in tables on the Devices "
+        "page; without one the first candidates are chosen by guesses.",
+    )
 
 
 def _select(label: str, options: Sequence[str], wanted: str, show: Any, says: str) -> str:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.components import links
 from app.viewmodels.search_form import AXES, BALANCES, BLOCKS, MENU_TITLES, RATES, SCHEMES, Config
-from app.viewmodels.space import own_menu, space_table, space_words
+from app.viewmodels.space import menu_of, own_menu, space_table, space_words
 from backend.services import patterns, search_space
 
 Space = dict[str, Any]
@@ -23,6 +23,7 @@ def space_fields(base: Config) -> Space:
     menu = st.segmented_control(
         "Menu",
         list(menus),
+        default=menu_of(space, menus),
         format_func=lambda name: MENU_TITLES.get(name, name),
         key="menu",
         help="A start for the fields below. NPAS's menu is that of the paper; the full one has "

@@ -57,3 +57,9 @@ def own_menu(values: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]] | None
     """Return a layer's own menu without the keys left as they are for all; None without any."""
     menu = {key: list(values[key]) for key in NARROWED if values.get(key)}
     return menu or None
+
+
+def menu_of(space: Mapping[str, Any], menus: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Return the named menu that a space is, or None where it is one of its own."""
+    same = (n for n, menu in menus.items() if all(space.get(key) == menu[key] for key in menu))
+    return next(same, None)

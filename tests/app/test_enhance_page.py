@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fake_enhancement import STUDY_ID, exhibits, picture_rows, report
-from fake_studio import SEARCH_ID, FakeStudio
+from fake_records import SEARCH_ID
+from fake_studio import FakeStudio
 from page_driver import Open, words
 
 from app.theme import DARK, LIGHT

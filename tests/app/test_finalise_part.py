@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 from fake_finalization import finalization
-from fake_studio import SEARCH_ID, FakeStudio
+from fake_records import SEARCH_ID
+from fake_studio import FakeStudio
 from page_driver import Open, words
 
 from app.theme import LIGHT

@@ -1,7 +1,8 @@
 """Every page in every designed state: it says what is so, what next, and never breaks."""
 
 import pytest
-from fake_studio import SCENARIOS, SEARCH_ID, FakeStudio
+from fake_records import SCENARIOS, SEARCH_ID
+from fake_studio import FakeStudio
 from page_driver import Open, words
 
 PAGES = (
@@ -152,6 +153,15 @@ def test_form_writes_a_valid_configuration_with_limits(open_page: Open, studio: 
     assert config["constraints"] == {"latency_ms": 4.5, "accuracy": 0.9}
 
 
+def test_latency_table_of_the_form_is_searched_with(open_page: Open, studio: FakeStudio) -> None:
+    app = open_page("search", new="1")
+    table = next(w for w in app.selectbox if w.label == "Latency table")
+    assert table.options[0] == "The device's own (local-1a2b3c4d)"
+    table.set_value("local-1a2b3c4d").run()
+    next(b for b in app.button if b.label == "Start the search").click().run()
+    assert studio.calls[-1][1][0]["latency_table"] == "local-1a2b3c4d"
+
+
 def test_pattern_set_of_the_address_is_searched_with(open_page: Open, studio: FakeStudio) -> None:
     app = open_page("search", new="1", patterns="mine")
     next(b for b in app.button if b.label == "Start the search").click().run()
@@ -179,6 +189,7 @@ def test_menu_filter_types_and_a_layers_own_menu_are_searched_with(
     open_page: Open, studio: FakeStudio
 ) -> None:
     app = open_page("search", new="1")
+    assert app.segmented_control(key="menu").value == "sample"
     assert "3 layers with 7 choices: 343 candidates." in words(app)
     app.segmented_control(key="menu").set_value("full").run()
     lists = {w.key: w for w in app.multiselect}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from fake_studio import REPLACED, FakeStudio
+from fake_records import REPLACED
+from fake_studio import FakeStudio
 from page_driver import Open, words
 
 from app.viewmodels.replacement import accuracy_table, replacement_table, skipped, summary

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fake_studio import SEARCH_ID, FakeStudio
+from fake_records import SEARCH_ID
+from fake_studio import FakeStudio
 from page_driver import Open, words
 from streamlit.testing.v1 import AppTest
 

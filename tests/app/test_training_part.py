@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from fake_studio import TRAINED, FakeStudio
+from fake_records import TRAINED
+from fake_studio import FakeStudio
 from page_driver import Open, words
 
 from app.viewmodels.training import changes, epoch_table, outcome, recipe_words
