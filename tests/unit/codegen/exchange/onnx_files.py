@@ -10,8 +10,34 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+import torch.nn.functional as F  # noqa: N812
 from onnx import TensorProto, helper, numpy_helper
-from torch import nn
+from torch import Tensor, nn
+
+_RNG = np.random.default_rng(0)
+
+
+def floats(*shape: int) -> np.ndarray:
+    """Normal values in float32."""
+    return _RNG.standard_normal(shape).astype(np.float32)
+
+
+class Classic(nn.Module):
+    """Conv, norm, pool, a flatten by view, linear, dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 8, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(8)
+        self.pool = nn.MaxPool2d(3, 2, 1)
+        self.layer1 = nn.Sequential(nn.Conv2d(8, 6, 3, 2, 1, groups=2), nn.BatchNorm2d(6))
+        self.drop = nn.Dropout(0.3)
+        self.fc = nn.Linear(6 * 4 * 4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.pool(F.relu(self.bn1(self.conv1(x))))
+        x = F.leaky_relu(self.layer1(x), 0.2)
+        return self.fc(self.drop(x.view(x.size(0), -1)))
 
 
 def export(net: nn.Module, shape: tuple[int, ...], opset: int = 17, **options: Any) -> bytes:
@@ -67,3 +93,15 @@ def one_node(op: str, tensors: dict[str, Any] | None = None, **attrs: Any) -> on
     shape = attrs.pop("shape", (1, 3, 8, 8))
     node = helper.make_node(op, ["x", *(tensors or {})], ["y"], name="the node", **attrs)
     return model([node], tensors, opset=opset, shape=shape)
+
+
+def branching(condition: list[onnx.NodeProto]) -> bytes:
+    """A model that takes relu or tanh by a value `c`, as torch writes `if x.numel() == 0`."""
+    branches = {
+        f"{word}_branch": helper.make_graph(
+            [helper.make_node(op, ["x"], [op])], word, [], [helper.make_empty_tensor_value_info(op)]
+        )
+        for word, op in (("then", "Relu"), ("else", "Tanh"))
+    }
+    nodes = [*condition, helper.make_node("If", ["c"], ["b"], name="branch", **branches)]
+    return model([*nodes, helper.make_node("Abs", ["b"], ["y"])]).SerializeToString()
