@@ -15,8 +15,8 @@ from backend.devices.turn import DeviceTurn
 from backend.jobs.context import JobContext
 from backend.search.executor import Executor
 from backend.search.executors import ExecutorOrder
+from backend.search.executors.local_executor import LocalExecutor
 from backend.search.executors.ray_executor import RayExecutor
-from backend.search.local_executor import LocalExecutor
 from backend.search.run_search import run_search
 from backend.search.search_device import SearchDevice
 from backend.storage.named_lock import LockTimeoutError

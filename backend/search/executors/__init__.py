@@ -35,7 +35,7 @@ class ExecutorOrder:
 
 
 EXECUTORS: Mapping[str, str] = {
-    "local": "backend.search.executors.local:open_local",
+    "local": "backend.search.executors.local_executor:open_local",
     "ray": "backend.search.executors.ray_executor:open_ray",
 }
 """Name to "module:function", which takes an order; nothing is imported before it is chosen."""

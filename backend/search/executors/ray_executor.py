@@ -18,7 +18,7 @@ from backend.search.executors.node_evaluator import (
     punchcard_version,
 )
 from backend.search.executors.ray_cluster import check_room, connect
-from backend.search.task_queue import MAX_RETRIES, TaskQueue
+from backend.search.executors.task_queue import MAX_RETRIES, TaskQueue
 from backend.storage.archives import pack_folder, unpack_folder
 from backend.storage.artifacts import open_artifacts
 

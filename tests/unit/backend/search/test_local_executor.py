@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from backend.search.executor import ExecutorError, Outcome, Task
-from backend.search.local_executor import LocalExecutor
+from backend.search.executors.local_executor import LocalExecutor
 from backend.search.trainers import TrainerGate
 
 ROOT = Path(__file__).parents[4]

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from backend.search.executor import ExecutorError, Outcome, Task
-from backend.search.task_queue import MAX_RETRIES, TaskQueue
+from backend.search.executors import ExecutorOrder
+from backend.search.executors.task_queue import MAX_RETRIES, TaskQueue
 from backend.search.trainers import TrainerGate
 
 CLOSE_GRACE_S = 1.0
@@ -212,3 +213,8 @@ def _stdin(process: _Process) -> Any:  # noqa: ANN401 - a buffered pipe
 def _signal(process: _Process, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.popen.pid, number)
+
+
+def open_local(order: ExecutorOrder) -> LocalExecutor:
+    """As many processes as the order says; its resources are for clusters."""
+    return LocalExecutor(order.setup, gate=order.gate, log=order.log, count=order.count)
