@@ -19,7 +19,7 @@ from backend.search.results import read_evaluation
 from backend.search.run_search import evaluator_setup
 from backend.search.space import Space
 from backend.storage.artifacts import open_artifacts
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.settings import Settings
 from codegen.targets.registry import load_target
 

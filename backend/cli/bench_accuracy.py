@@ -96,7 +96,7 @@ def bench_accuracy(
 
         for cell in finished_rows(usable, place, journal, wanted):
             say(f"wrote {ship_net(place, cell, journal.records[cell.key], weights)}")
-    found = [(one, sections(one, one.cells(place), journal)) for one in usable]
+    found = [(one, sections(one.cells(place), journal, one.baseline)) for one in usable]
     if json_file != "-":
         typer.echo("\n\n".join(table_markdown(*pair) for pair in found))
     if json_file is not None:

@@ -56,7 +56,7 @@ def bench_table(
     from backend.cli.search_report import write_json
     from backend.config.search_file import default_config, load_config, parse_config
     from backend.latency.build_table import build_table
-    from backend.storage.database import open_database
+    from backend.storage.open_database import open_database
 
     wanted = default_config() if config is None else load_config(config)
     changes = {"device": device, "model": model}

@@ -50,7 +50,7 @@ def rollback(device: _Device = "local", json_target: _Json = None) -> None:
 def _finish(report: dict[str, Any], device: str, json_target: str | None) -> None:
     from backend.cli.progress import say, write_json
     from backend.devices.registry import store_release
-    from backend.storage.database import open_database
+    from backend.storage.open_database import open_database
 
     with open_database().write() as session:
         store_release(session, device, report["release"])

@@ -93,7 +93,7 @@ def probe(name: _Name, json_target: _Json = None) -> None:
     """Ask a device what it is and remember the answer."""
     from backend.cli.progress import say, write_json
     from backend.devices.registry import open_agent, store_facts
-    from backend.storage.database import open_database
+    from backend.storage.open_database import open_database
     from codegen.targets.registry import target_for
 
     with open_agent(name) as agent:
@@ -153,7 +153,7 @@ def _check_other_key(host: str, port: int, user: str, key: str, fingerprint: str
 
 
 def _mark_emulated(name: str) -> None:
-    from backend.storage.database import open_database
+    from backend.storage.open_database import open_database
     from backend.storage.tables import Device
 
     with open_database().write() as session:

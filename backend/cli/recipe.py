@@ -80,7 +80,7 @@ def _read_state(work: Path, recipe: RecipeFile) -> dict[str, Any]:
     from hashlib import sha256
     from json import loads
 
-    from backend.config.search_file import ConfigError
+    from backend.config.errors import ConfigError
 
     digest = sha256(recipe.model_dump_json().encode()).hexdigest()
     try:

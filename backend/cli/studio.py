@@ -29,7 +29,7 @@ def studio(
 ) -> None:
     """Serve the page on this computer until it is stopped."""
     from backend.jobs.supervisor import Supervisor
-    from backend.storage.database import open_database
+    from backend.storage.open_database import open_database
     from backend.storage.settings import load_settings
 
     settings = load_settings()

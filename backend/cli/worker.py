@@ -26,7 +26,7 @@ def worker(
     from backend.jobs.launch import DEFAULT_KINDS
     from backend.jobs.log import open_log
     from backend.jobs.worker import Worker
-    from backend.storage.database import open_database
+    from backend.storage.open_database import open_database
     from backend.storage.settings import load_settings
 
     settings = load_settings()

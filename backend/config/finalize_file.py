@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from backend.config.search_file import MAX_FILE_BYTES, ConfigError
+from backend.config.errors import ConfigError
+from backend.config.search_file import MAX_FILE_BYTES
 from backend.finalization.contestants import CONTESTANTS
 
 

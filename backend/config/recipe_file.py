@@ -8,8 +8,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from backend.config.errors import ConfigError
 from backend.config.finalize_file import FinalizeSettings
-from backend.config.search_file import MAX_FILE_BYTES, ConfigError, SearchConfig, parse_config
+from backend.config.search_file import MAX_FILE_BYTES, SearchConfig, parse_config
 
 
 class ReplaceSettings(BaseModel):

@@ -9,19 +9,16 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from backend.config.errors import ConfigError
 from backend.config.executor_config import ExecutorConfig
 from backend.config.rungs import REPAIRED, Rung, Trained, why_not_rising
 from backend.config.search_space import SpaceConfig
 from backend.training.algorithms.admm_settings import AdmmSettings
 from backend.training.algorithms.settings import PruneSettings
 from backend.training.recipe import Distillation, Recipe
-from codegen.errors import PlanError, PunchcardError
+from codegen.errors import PlanError
 
 MAX_FILE_BYTES = 1 << 20
-
-
-class ConfigError(PunchcardError):
-    """A search's configuration is not valid; the message names the key."""
 
 
 class _Section(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from backend.jobs.clock import now_s
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.settings import Settings, load_settings
 from backend.storage.tables import Device
 from codegen.errors import PunchcardError

@@ -6,8 +6,8 @@ import contextlib
 
 from backend.devices.registry import LOCAL
 from backend.search.trainers import TrainerGate
-from backend.storage.database import open_database
 from backend.storage.named_lock import named_lock
+from backend.storage.open_database import open_database
 from backend.storage.settings import Settings
 
 TIMEOUT_S = 600.0

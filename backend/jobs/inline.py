@@ -13,7 +13,8 @@ from backend.jobs.presence import latest_presence
 from backend.jobs.queue import request_stop
 from backend.jobs.states import JobState, Wanted
 from backend.jobs.worker import Worker
-from backend.storage.database import Database, open_database
+from backend.storage.database import Database
+from backend.storage.open_database import open_database
 from backend.storage.settings import Settings, load_settings
 from backend.storage.tables import Job
 

@@ -18,8 +18,9 @@ from backend.jobs.lease import Claim, LeaseTable
 from backend.jobs.log import open_log
 from backend.jobs.process import die_with_parent
 from backend.jobs.states import JobState, Wanted
-from backend.storage.database import Database, open_database
+from backend.storage.database import Database
 from backend.storage.errors import StorageError
+from backend.storage.open_database import open_database
 from backend.storage.settings import Settings, load_settings
 from backend.storage.tables import Job
 from codegen.errors import PunchcardError

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from backend.latency.layer_fit import LayerFit
 from backend.latency.layer_menus import LayerMenus
 from backend.latency.layer_sample import LayerSample, samples_of
 from backend.latency.layer_times import LayerTimes
+from backend.latency.measured import Measured, MeasuredNet, Whole
 from backend.latency.measured_run import MeasuredRun
 from backend.latency.model import LatencyModel
 from backend.latency.prediction_error import PredictionError
@@ -26,39 +26,6 @@ DENSE = "dense"
 CHUNK = 16
 LAYERS_OF_TRIALS = 16 * CHUNK
 """Trials whose layers are learnt from; end-to-end times of later ones still count."""
-
-
-class Measured(Protocol):
-    """A finished trial, as far as latency goes."""
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """Choice of every searched layer."""
-
-    @property
-    def latency_ms(self) -> float:
-        """End to end, in the clock of the search's dense net."""
-
-    @property
-    def layer_ms(self) -> Mapping[str, float]:
-        """By step of the program; may be empty."""
-
-
-@dataclass(frozen=True)
-class MeasuredNet:
-    """A measured candidate, or the dense net; see `Measured`."""
-
-    labels: Mapping[str, str]
-    latency_ms: float
-    layer_ms: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Whole:
-    """A candidate with its end-to-end time."""
-
-    labels: Mapping[str, str]
-    latency_ms: float
 
 
 class LatencyLearner:

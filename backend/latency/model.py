@@ -6,20 +6,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from backend.latency.chain import Chain
+from backend.latency.measured import Measured
 from backend.latency.pair_terms import PairTerms
 from backend.latency.prediction_error import PredictionError
 
-if TYPE_CHECKING:
-    from backend.latency.learner import LatencyLearner, Measured
-
 FloatArray = npt.NDArray[np.float64]
 Table = Mapping[str, Mapping[str, float]]
+
+
+class Learner(Protocol):
+    """Makes the next model when more has been measured."""
+
+    def after(self, seen: Sequence[Measured]) -> LatencyModel:
+        """The model that knows these candidates as well."""
+        ...
+
+    def began(self, latency_ms: float, step_ms: Mapping[str, float]) -> Learner:
+        """A learner in the clock of a search whose dense net took `latency_ms`."""
+        ...
+
+    def model(self) -> LatencyModel:
+        """The model by everything learnt so far."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +59,7 @@ class LatencyModel:
     error: PredictionError | None = None
     source: str = ""
     learnt: int = 0
-    learner: LatencyLearner | None = None
+    learner: Learner | None = None
 
     @property
     def layers(self) -> tuple[str, ...]:

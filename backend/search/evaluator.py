@@ -26,7 +26,7 @@ from backend.reconstruction.reconstruct import Reconstructor
 from backend.reconstruction.stitch import stitch
 from backend.reconstruction.store import RECONSTRUCTION_IMAGES, LayerStore
 from backend.search.candidate_files import build_candidate
-from backend.search.evaluator_main import Handler
+from backend.search.executor import Handler
 from backend.search.results import EVALUATION_FILE, GRAPH_FILE, read_evaluation
 from backend.sparsity.batch_norm import reestimate_batch_norm
 from backend.sparsity.calibration import Calibration, calibrate

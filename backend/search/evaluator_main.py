@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from backend.jobs.process import die_with_parent
+from backend.search.executor import Handler
 from codegen.errors import PunchcardError
 
 NICENESS = 10
-
-Handler = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 def serve(make_handlers: Callable[[Mapping[str, Any]], Mapping[str, Handler]]) -> None:

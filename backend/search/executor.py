@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -29,6 +29,10 @@ class Outcome:
     task: Task
     result: Mapping[str, Any] | None
     error: str | None = None
+
+
+Handler = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""What an evaluator does with the payload of one kind of task."""
 
 
 class Executor(Protocol):

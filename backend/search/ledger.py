@@ -10,7 +10,7 @@ from typing import Any
 from optuna.trial import TrialState
 
 from backend.jobs.clock import now_s
-from backend.latency.learner import MeasuredNet
+from backend.latency.measured import MeasuredNet
 from backend.search.front import FrontPoint, pareto_front
 from backend.search.reachability import refuse_after_baseline
 from backend.search.records import SearchError

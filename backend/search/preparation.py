@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from backend.config.search_file import ConfigError, SearchConfig
+from backend.config.errors import ConfigError
+from backend.config.search_file import SearchConfig
 from backend.data.image_data import ImageData
 from backend.data.registry import open_data
 from backend.latency.new_learner import new_learner

@@ -12,7 +12,7 @@ from backend.devices.compilation import toolchain_cache
 from backend.jobs.context import JobContext
 from backend.search.chosen_table import with_table
 from backend.search.executor import Executor
-from backend.search.executors import ExecutorOrder, open_executor
+from backend.search.executors.order import ExecutorOrder, open_executor
 from backend.search.layer_reconstruction import needs_layers, reconstruct_layers, store_of
 from backend.search.preparation import Prepared, prepare
 from backend.search.reachability import refuse_unreachable

@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from backend.config.search_file import ConfigError
+from backend.config.errors import ConfigError
 from backend.config.search_space import LayerConfig, SpaceConfig
 from backend.search.layer_menu import LayerMenu, layer_menu
 from backend.sparsity.candidate import Candidate, LayerChoice

@@ -22,7 +22,7 @@ from backend.search.trial_lookup import find_trial
 from backend.services.rung_scores import rung_scores
 from backend.services.views import CandidateView, LayerView, PeakView, RungScore
 from backend.sparsity.candidate import LayerChoice
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from backend.storage.tables import Finalization, Search
 from codegen.ir.storage import load_graph

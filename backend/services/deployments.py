@@ -12,7 +12,7 @@ from backend.services.candidates import package_folder
 from backend.services.devices import get_device
 from backend.services.times import to_datetime
 from backend.services.views import DeploymentView, StepView
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.tables import Deployment, Job
 
 

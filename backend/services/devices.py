@@ -12,7 +12,7 @@ from backend.jobs.clock import now_s
 from backend.jobs.queue import submit
 from backend.services.times import to_datetime
 from backend.services.views import DeviceView
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.tables import Device
 from codegen.errors import PunchcardError
 from device_agents.errors import DeviceError

@@ -22,7 +22,7 @@ from backend.services.jobs import view_of
 from backend.services.nets import NetView, base_of, list_nets
 from backend.services.views import JobView, Json
 from backend.storage.artifacts import open_artifacts, write_whole
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from backend.storage.tables import Job
 

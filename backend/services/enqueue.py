@@ -17,7 +17,8 @@ from backend.services.searches import find_search
 from backend.sparsity.candidate import Candidate, LayerChoice
 from backend.sparsity.patterns import preset_patterns
 from backend.storage.artifacts import open_artifacts
-from backend.storage.database import Database, open_database
+from backend.storage.database import Database
+from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from backend.storage.tables import AskedCandidate, Search
 

@@ -39,7 +39,7 @@ from backend.services.candidates import package_folder
 from backend.services.csv_files import csv_bytes
 from backend.services.searches import find_search
 from backend.storage.artifacts import write_whole
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from codegen.errors import PunchcardError
 from codegen.package import check_folder
 

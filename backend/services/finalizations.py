@@ -25,7 +25,8 @@ from backend.search.search_device import LOCAL
 from backend.services.times import to_datetime
 from backend.services.views import Json
 from backend.storage.artifacts import open_artifacts
-from backend.storage.database import Database, open_database
+from backend.storage.database import Database
+from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from backend.storage.tables import Finalization, Job
 

@@ -9,7 +9,7 @@ from backend.jobs.queue import request_stop, resume
 from backend.jobs.states import Wanted
 from backend.services.times import to_datetime
 from backend.services.views import EventView, JobView
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.tables import Job, JobEvent
 
 

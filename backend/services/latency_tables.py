@@ -17,7 +17,7 @@ from backend.latency.table_store import StoredTable, TableStore
 from backend.search.search_device import identity_of_json
 from backend.services.devices import get_device
 from backend.services.views import DeviceView, ErrorView, LatencyTableView, TableNetView
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from codegen.errors import PunchcardError
 from codegen.targets.registry import load_target, target_for

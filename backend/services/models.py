@@ -17,7 +17,7 @@ from backend.services.build_model_reports import REPORTS, zoo_graph
 from backend.services.model_report import from_json, report_of
 from backend.services.views import ModelCard, ModelReport
 from backend.storage.artifacts import open_artifacts, write_whole
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from backend.storage.tables import UploadedModel
 from codegen.errors import GraphError, ImportRefusedError

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from backend.models.zoo import MODELS, WEIGHTS_FOLDER, has_trained_weights, load_model
 from backend.services.candidates import candidate_folder
 from backend.storage.artifacts import open_artifacts
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from backend.storage.tables import Search, UploadedModel
 from codegen.errors import GraphError

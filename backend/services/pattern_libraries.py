@@ -12,7 +12,7 @@ from backend.services.patterns import check_name
 from backend.sparsity.patterns.kernels import net_kernels
 from backend.sparsity.patterns.library_schedule import PAPER_SIZES, PatternLibrary
 from backend.sparsity.patterns.universe import universe
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 
 
 def start_library(

@@ -12,7 +12,7 @@ from backend.jobs.clock import now_s
 from backend.services.views import PatternSetView
 from backend.sparsity.patterns import POSITIONS, PatternSet, preset_patterns
 from backend.sparsity.patterns.pattern_set import MOST_PATTERNS
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.tables import PatternSetRow
 from codegen.errors import PlanError
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from backend.jobs.queue import submit
 from backend.models.replace_operations import replaceable
 from backend.services.models import open_model
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from codegen.errors import GraphError
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from backend.config.search_file import ConfigError
+from backend.config.errors import ConfigError
 from backend.config.search_menus import MENUS
 from backend.config.search_space import SpaceConfig
 from backend.models.filter_types import FILTER_TYPES

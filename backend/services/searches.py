@@ -29,7 +29,8 @@ from backend.services.views import (
     SearchView,
     TrialRow,
 )
-from backend.storage.database import Database, open_database
+from backend.storage.database import Database
+from backend.storage.open_database import open_database
 from backend.storage.tables import AskedCandidate, Job, Search
 
 ETA_AFTER = 2  # finished trials, before a guess is worth anything

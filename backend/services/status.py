@@ -9,8 +9,8 @@ from backend.jobs.presence import latest_presence
 from backend.jobs.states import JobState
 from backend.services.times import to_datetime
 from backend.services.views import WorkerStatus
-from backend.storage.database import open_database
 from backend.storage.errors import StorageError
+from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from backend.storage.tables import Job
 

@@ -16,7 +16,7 @@ from backend.jobs.states import JobState
 from backend.services.jobs import view_of
 from backend.services.models import describe_model
 from backend.services.views import JobView
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.tables import Job
 from backend.training.errors import TrainingError
 from backend.training.presets import PRESETS, preset

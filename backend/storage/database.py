@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -14,15 +13,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 from sqlalchemy.orm import Session
 
 from backend.storage.errors import DiskFullError, StorageError
-from backend.storage.settings import Settings, load_settings
-from backend.storage.version import SCHEMA_VERSION, read_version
 
 BUSY_TIMEOUT_S = 30
 CONNECT_TIMEOUT_S = 10
 _WRITES = "punchcard_writes"
-
-_opened: dict[str, Database] = {}
-_opening = Lock()
 
 
 class Database:
@@ -86,34 +80,6 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
-
-
-def open_database(settings: Settings | None = None) -> Database:
-    """Open the database of an installation, creating or migrating it where needed.
-
-    One `Database` per URL and process. Call it in the process that uses it, after any spawn.
-
-    Raises:
-        StorageError: no access, no disk, not a database.
-        NewerDatabaseError: a newer Punchcard wrote it.
-    """
-    settings = settings or load_settings()
-    with _opening:
-        database = _opened.get(settings.database_url)
-        if database is None or _has_vanished(database):
-            settings.make_folders()
-            database = Database(settings.database_url)
-            with database.telling_errors():
-                if read_version(database) != SCHEMA_VERSION:
-                    from backend.storage.migrate import bring_up_to_date
-
-                    bring_up_to_date(database, settings)
-            _opened[settings.database_url] = database
-        return database
-
-
-def _has_vanished(database: Database) -> bool:
-    return database.path is not None and not database.path.exists()
 
 
 def _is_sqlite(engine: Engine) -> bool:

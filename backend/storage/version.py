@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sqlalchemy import column, inspect, select, table
 
-if TYPE_CHECKING:
-    from backend.storage.database import Database
+from backend.storage.database import Database
 
 # The newest revision in `migrations/versions`.
 SCHEMA_VERSION = "0003"

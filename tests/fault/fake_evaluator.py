@@ -20,7 +20,8 @@ import numpy as np
 from backend.config.rungs import label_of
 from backend.config.search_file import Training
 from backend.jobs.process import die_with_parent
-from backend.search.evaluator_main import Handler, serve
+from backend.search.evaluator_main import serve
+from backend.search.executor import Handler
 from backend.sparsity.candidate import Candidate
 
 FOLDER = Path(os.environ["FAULT_FOLDER"])

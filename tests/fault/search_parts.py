@@ -14,8 +14,8 @@ import pytest
 from backend.devices.turn import DeviceTurn
 from backend.jobs.context import JobContext
 from backend.search.executor import Executor
-from backend.search.executors import ExecutorOrder
 from backend.search.executors.local_executor import LocalExecutor
+from backend.search.executors.order import ExecutorOrder
 from backend.search.executors.ray_executor import RayExecutor
 from backend.search.run_search import run_search
 from backend.search.search_device import SearchDevice

@@ -16,9 +16,10 @@ from sqlalchemy import func, select
 
 from backend.devices.turn import DeviceTurn
 from backend.search.study import open_storage
-from backend.storage.database import Database, open_database
+from backend.storage.database import Database
 from backend.storage.errors import StorageError
 from backend.storage.named_lock import LockTimeoutError
+from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from backend.storage.tables import Base, Evaluation
 from backend.storage.version import SCHEMA_VERSION, VERSION_TABLE, read_version
@@ -51,7 +52,7 @@ def test_processes_that_meet_an_empty_database_make_one_schema(
     server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PUNCHCARD_DATABASE", server)
-    code = "from backend.storage.database import open_database; open_database()"
+    code = "from backend.storage.open_database import open_database; open_database()"
     processes = [start("-c", code) for _ in range(3)]
     assert [process.wait(120) for process in processes] == [0, 0, 0]
     database = open_database(load_settings())

@@ -16,7 +16,7 @@ import pytest
 
 from backend.config.executor_config import ExecutorConfig
 from backend.search.executor import ExecutorError, Outcome, Task
-from backend.search.executors import ExecutorOrder, open_executor
+from backend.search.executors.order import ExecutorOrder, open_executor
 from backend.search.executors.ray_executor import RayExecutor
 from backend.search.study import open_storage
 from backend.search.trainers import TrainerGate

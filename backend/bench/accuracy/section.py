@@ -8,7 +8,6 @@ from typing import Any
 
 from backend.bench.accuracy.cell import Cell
 from backend.bench.accuracy.statistics import Mean, mean_of, paired_difference
-from backend.bench.accuracy.table import AccuracyTable
 from backend.bench.journal import Journal
 
 
@@ -75,7 +74,7 @@ class Section:
         return paired_difference(ours, theirs)
 
 
-def sections(table: AccuracyTable, cells: Iterable[Cell], journal: Journal) -> list[Section]:
+def sections(cells: Iterable[Cell], journal: Journal, baseline: str | None) -> list[Section]:
     """What the journal has of a table's cells, net by net; rows without any result are left out."""
     grouped: dict[str, dict[str, list[Cell]]] = {}
     for cell in cells:
@@ -88,5 +87,5 @@ def sections(table: AccuracyTable, cells: Iterable[Cell], journal: Journal) -> l
             if records:
                 lines[row] = Line(row, records, len(members), len({c.seed for c in members}))
         if lines:
-            found.append(Section(net, lines, table.baseline))
+            found.append(Section(net, lines, baseline))
     return found

@@ -12,14 +12,14 @@ from backend.bench.scale.private_home import private_home
 from backend.config.executor_config import ExecutorConfig
 from backend.config.search_file import parse_config
 from backend.search.executor import Task
-from backend.search.executors import ExecutorOrder
+from backend.search.executors.order import ExecutorOrder
 from backend.search.executors.ray_executor import RayExecutor
 from backend.search.preparation import prepare
 from backend.search.samplers import make_sampler
 from backend.search.study import Proposal, SearchStudy, open_storage
 from backend.search.trainers import TrainerGate
 from backend.storage.artifacts import open_artifacts
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from codegen.errors import PunchcardError
 
 ENTRY = "backend.bench.scale.sleeper:make_handlers"

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.settings import Settings, load_settings
 
 _NAMES = ("PUNCHCARD_HOME", "PUNCHCARD_ARTIFACTS")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from backend.search.evaluator_main import Handler
+from backend.search.executor import Handler
 
 FOLDER_BYTES = 100_000
 

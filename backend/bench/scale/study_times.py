@@ -14,7 +14,7 @@ from backend.search.preparation import prepare
 from backend.search.samplers import make_sampler
 from backend.services.searches import get_search, start_search
 from backend.storage.artifacts import open_artifacts
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 
 REPEATS = 5
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.search.executor import ExecutorError, Outcome, Task
-from backend.search.executors import ExecutorOrder
+from backend.search.executors.order import ExecutorOrder
 from backend.search.executors.task_queue import MAX_RETRIES, TaskQueue
 from backend.search.trainers import TrainerGate
 

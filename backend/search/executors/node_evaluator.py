@@ -13,7 +13,8 @@ from typing import Any
 from uuid import uuid4
 
 from backend.jobs.process import host_name
-from backend.search.evaluator_main import NICENESS, Handler
+from backend.search.evaluator_main import NICENESS
+from backend.search.executor import Handler
 from backend.search.executors.cluster_setup import unpack_setup
 from backend.storage.archives import pack_folder, unpack_folder
 from backend.storage.artifacts import open_artifacts

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import uuid4
 
 from backend.search.executor import ExecutorError, Outcome, Task
-from backend.search.executors import ExecutorOrder
 from backend.search.executors.cluster_setup import pack_setup
 from backend.search.executors.node_evaluator import (
     OUTPUT,
@@ -17,6 +16,7 @@ from backend.search.executors.node_evaluator import (
     machine_identity,
     punchcard_version,
 )
+from backend.search.executors.order import ExecutorOrder
 from backend.search.executors.ray_cluster import check_room, connect
 from backend.search.executors.task_queue import MAX_RETRIES, TaskQueue
 from backend.storage.archives import pack_folder, unpack_folder

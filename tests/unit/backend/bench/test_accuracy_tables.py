@@ -160,7 +160,7 @@ def _told(tmp_path: Path, start: float, rows: dict[str, tuple[float, ...]]) -> l
         run=lambda *_: {},
         baseline=DENSE,
     )
-    (section,) = sections(table, cells, journal)
+    (section,) = sections(cells, journal, table.baseline)
     return [*start_notes(section), *claim_notes(section, {"8x": "no loss"})]
 
 
@@ -256,7 +256,7 @@ def test_rows_run_once_and_a_cut_one_goes_on(
     assert (tmp_path / "results.jsonl").read_bytes() == before
     assert [line.split()[0] for line in list_cells(table, place, journal, wanted)] == ["done"] * 2
     assert run_tables(table, place, journal, chosen_cells("resnet8, dense", "0,1")) == 0
-    found = sections(table[0], table[0].cells(place), journal)
+    found = sections(table[0].cells(place), journal, table[0].baseline)
     text = table_markdown(table[0], found)
     assert "**Under-trained.**" in text
     assert "| pattern 2.25x, per kernel (2 of 3 cells) |" in text

@@ -107,7 +107,7 @@ def test_fidelity_of_a_pruned_mobilenet(
     journal = Journal(tmp_path / "results.jsonl")
     for rows in ("dense", "2x: OBS", "2x: magnitude +"):
         run_tables([MOBILENET], place, journal, chosen_cells(rows, None))
-    (section,) = sections(MOBILENET, MOBILENET.cells(place), journal)
+    (section,) = sections(MOBILENET.cells(place), journal, MOBILENET.baseline)
     values = {row: line.records[0]["values"] for row, line in section.lines.items()}
     assert values["dense"]["agreement"] == 1.0 and values["dense"]["divergence"] == 0.0
     assert values["dense"]["tested"] == PICTURES - 3
@@ -146,7 +146,7 @@ def test_one_shot_rows_and_what_is_asked_of_them(
     journal = Journal(tmp_path / "results.jsonl")
     for rows in ("dense", "block 4x"):
         run_tables([ONE_SHOT], place, journal, chosen_cells(rows, "0"))
-    (section,) = sections(ONE_SHOT, cells, journal)
+    (section,) = sections(cells, journal, ONE_SHOT.baseline)
     assert len(section.lines) == 1 + len(METHODS)
     line = section.lines["block 4x: OBS + least squares"].records[0]["values"]
     dense = section.lines["dense"].records[0]["values"]
@@ -172,7 +172,7 @@ def test_verdicts_name_misses(tmp_path: Path) -> None:
             if cell.row == f"{kind}: OBS + least squares":
                 record = {"key": cell.key, "net": cell.net, "row": cell.row, "seed": cell.seed}
                 journal.add({**record, "facts": {}, "values": {"lost": value, "accuracy": 0.9}})
-    (section,) = sections(ONE_SHOT, cells, journal)
+    (section,) = sections(cells, journal, ONE_SHOT.baseline)
     reached, within, missed = ONE_SHOT.notes(section)
     assert reached.endswith("goal reached.") and within.endswith("(goal 1.5): reached.")
     assert "block 4x: 4.00 points lost, at most 3 asked" in missed and missed.endswith("MISSED.")

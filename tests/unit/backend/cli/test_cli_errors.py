@@ -130,11 +130,11 @@ def test_database_of_a_newer_version_ends_every_command(
     import sqlite3
     from contextlib import closing
 
-    from backend.storage import database
-    from backend.storage.database import open_database
+    from backend.storage import open_database as opening
+    from backend.storage.open_database import open_database
 
     open_database().close()
-    database._opened.clear()
+    opening._opened.clear()
     with closing(sqlite3.connect(private_home / "punchcard.db")) as connection, connection:
         connection.execute("UPDATE punchcard_version SET version_num = '0999'")
     with socket.socket() as free:

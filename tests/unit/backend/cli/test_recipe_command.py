@@ -10,8 +10,8 @@ import typer
 from typer.testing import CliRunner
 
 from backend.cli.recipe import register
+from backend.config.errors import ConfigError
 from backend.config.recipe_file import load_recipe, shortened
-from backend.config.search_file import ConfigError
 from backend.models.replace_operations import replaceable
 from backend.models.zoo import build_model
 from backend.services.candidates import candidate_folder, get_candidate

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from backend.config.errors import ConfigError
 from backend.config.rungs import label_of
 from backend.config.search_file import (
-    ConfigError,
     SearchConfig,
     default_config,
     load_config,

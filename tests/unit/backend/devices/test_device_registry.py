@@ -12,7 +12,7 @@ from backend.devices.registry import (
     store_release,
 )
 from backend.services.devices import list_devices
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from backend.storage.tables import Device
 from device_agents.facts import DeviceFacts

@@ -25,7 +25,7 @@ from backend.jobs.states import JobState
 from backend.services import enhancement
 from backend.services.nets import base_of, list_nets, open_net
 from backend.sparsity.prune import prune_graph
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from codegen.errors import GraphError
 from codegen.ir.storage import save_graph

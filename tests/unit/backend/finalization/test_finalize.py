@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backend.config.errors import ConfigError
 from backend.config.finalize_file import load_finalize, parse_finalize
-from backend.config.search_file import ConfigError
 from backend.finalization import run as run_module
 from backend.finalization.contestants import CONTESTANTS
 from backend.finalization.finalize_job import finalize
@@ -31,7 +31,7 @@ from backend.services.finalizations import (
     start_finalization,
 )
 from backend.sparsity.candidate import Candidate
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from backend.training.algorithms import ALGORITHMS
 from backend.training.evaluate import evaluate

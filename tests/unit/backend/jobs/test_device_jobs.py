@@ -17,7 +17,7 @@ from backend.jobs.log import open_log
 from backend.jobs.queue import request_stop
 from backend.jobs.states import Wanted
 from backend.services import deployments, devices
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from device_agents.release import DEPLOY_STEPS, OnStep, Step
 

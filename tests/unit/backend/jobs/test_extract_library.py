@@ -17,7 +17,7 @@ from backend.jobs.queue import request_stop, submit
 from backend.jobs.states import Wanted
 from backend.services.pattern_libraries import library_stages, start_library
 from backend.services.patterns import get_pattern_set
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from codegen.errors import PlanError
 from tests.fixtures.image_sets import bars, small_net

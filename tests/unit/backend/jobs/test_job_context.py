@@ -16,7 +16,7 @@ from backend.jobs.log import open_log
 from backend.jobs.queue import request_stop, submit
 from backend.jobs.states import Wanted
 from backend.services.jobs import get_job, list_events
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from backend.storage.tables import Evaluation, Job
 

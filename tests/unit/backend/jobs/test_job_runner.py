@@ -18,7 +18,7 @@ from backend.jobs.queue import request_stop, submit
 from backend.jobs.states import Wanted
 from backend.services.jobs import get_job
 from backend.services.views import JobView
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from codegen.errors import PunchcardError
 from device_agents.errors import DeviceError

@@ -29,7 +29,7 @@ from backend.search.preparation import prepare
 from backend.services import models
 from backend.services.replacements import list_replaceable, start_replacement
 from backend.storage.artifacts import open_artifacts
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from backend.storage.tables import UploadedModel
 from backend.training.fine_tune import fine_tune

@@ -22,7 +22,7 @@ from backend.services.jobs import list_events
 from backend.services.models import list_models, open_model
 from backend.services.training import list_recipes, living_training, start_training
 from backend.storage.artifacts import open_artifacts
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from backend.training.errors import TrainingError
 from codegen.errors import GraphError

@@ -17,7 +17,7 @@ from backend.search.chosen_table import TABLE_FILE, with_table
 from backend.search.preparation import prepare
 from backend.search.search_device import LOCAL, open_device
 from backend.storage.artifacts import open_artifacts
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.settings import Settings, load_settings
 from codegen.errors import PunchcardError
 from tests.fixtures.toolchain import toolchain_cache

@@ -26,7 +26,7 @@ from backend.search.search_device import SearchDevice
 from backend.services.searches import get_search, start_search
 from backend.services.views import SearchView
 from backend.sparsity.candidate import Candidate
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.settings import Settings, load_settings
 from backend.storage.tables import Job
 from codegen.errors import PunchcardError

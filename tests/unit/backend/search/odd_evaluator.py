@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from backend.jobs.process import die_with_parent
-from backend.search.evaluator_main import Handler, serve
+from backend.search.evaluator_main import serve
+from backend.search.executor import Handler
 from codegen.errors import GraphError
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from backend.config.errors import ConfigError
 from backend.config.executor_config import ExecutorConfig
-from backend.config.search_file import ConfigError, parse_config
+from backend.config.search_file import parse_config
 from backend.search.executor import ExecutorError
-from backend.search.executors import EXECUTORS, ExecutorOrder, open_executor, resolved
+from backend.search.executors import EXECUTORS
+from backend.search.executors.order import ExecutorOrder, open_executor, resolved
 from backend.search.trainers import TrainerGate
 from backend.services.searches import get_search, pause_search, resume_search, start_search
 from backend.storage.settings import load_settings

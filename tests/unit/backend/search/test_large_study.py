@@ -10,7 +10,7 @@ from backend.config.search_file import parse_config
 from backend.search.preparation import prepare
 from backend.services.searches import get_search, start_search
 from backend.storage.artifacts import open_artifacts
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 
 

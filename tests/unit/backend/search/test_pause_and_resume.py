@@ -10,7 +10,7 @@ from backend.jobs.errors import CancelledError
 from backend.search.records import SearchError
 from backend.search.study_view import read_study
 from backend.services import searches
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.tables import Search
 from tests.unit.backend.search.in_process import InProcess, begin, run
 

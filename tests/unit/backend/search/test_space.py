@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from backend.config.search_file import ConfigError, SpaceConfig
+from backend.config.errors import ConfigError
+from backend.config.search_file import SpaceConfig
 from backend.models.zoo import build_model
 from backend.search.space import build_space
 from backend.sparsity.candidate import Candidate, LayerChoice

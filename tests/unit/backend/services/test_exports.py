@@ -21,7 +21,7 @@ from backend.services import exports
 from backend.services.enqueue import enqueue_plan
 from backend.services.exports import COLUMNS, trial_frame
 from backend.services.searches import start_search
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from codegen.errors import PunchcardError
 from tests.unit.backend.search.in_process import begin, run
 from tests.unit.backend.search.test_enqueue import PLAN

@@ -17,7 +17,7 @@ from backend.services import candidates, searches
 from backend.sparsity.candidate import Candidate
 from backend.sparsity.patterns import natural_patterns
 from backend.sparsity.prune import prune_graph
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.tables import Search
 from codegen.ir.storage import save_graph
 from tests.unit.backend.search.small_problem import small_graph, small_problem

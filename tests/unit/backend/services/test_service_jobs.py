@@ -13,7 +13,7 @@ from backend.jobs.presence import announce, leave
 from backend.jobs.queue import submit
 from backend.services import jobs
 from backend.services.status import database_problem, worker_status
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 
 
 def test_job_is_followed_from_queue_to_end() -> None:

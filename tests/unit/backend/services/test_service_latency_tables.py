@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backend.config.search_file import ConfigError
+from backend.config.errors import ConfigError
 from backend.devices.registry import open_agent
 from backend.latency.errors import LatencyError
 from backend.latency.table_store import TableStore

@@ -15,7 +15,7 @@ from backend.services import data, models, pattern_study, patterns
 from backend.services.build_model_reports import REPORTS, zoo_graph
 from backend.services.jobs import get_job
 from backend.services.model_report import from_json, report_of, to_json
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from codegen.errors import GraphError, ImportRefusedError, PlanError
 from codegen.exchange.onnx_exporter import export_onnx

@@ -16,10 +16,11 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
-from backend.storage import database as database_module
-from backend.storage import migrate
-from backend.storage.database import Database, open_database
+from backend.storage import database, migrate
+from backend.storage import open_database as opening
+from backend.storage.database import Database
 from backend.storage.errors import DiskFullError, NewerDatabaseError, StorageError
+from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from backend.storage.tables import Base, Evaluation
 from backend.storage.version import SCHEMA_VERSION, VERSION_TABLE, read_version
@@ -79,7 +80,7 @@ def test_optunas_tables_and_versions_fit_beside_ours() -> None:
 
 def test_database_of_a_newer_version_is_refused_untouched(private_home: Path) -> None:
     open_database().close()
-    database_module._opened.clear()
+    opening._opened.clear()
     path = private_home / "punchcard.db"
     change(path, f"UPDATE {VERSION_TABLE} SET version_num = '0999'")
     before = path.read_bytes()
@@ -96,7 +97,7 @@ def test_older_database_is_copied_before_it_is_migrated(
     database = open_database()
     with database.write() as session:
         session.add(evaluation("kept"))
-    database_module._opened.clear()
+    opening._opened.clear()
     # A later program: it knows one version more, whose step adds nothing.
     versions = private_home / "program" / "versions"
     versions.mkdir(parents=True)
@@ -109,7 +110,7 @@ def test_older_database_is_copied_before_it_is_migrated(
         "def upgrade() -> None:\n    pass\n"
     )
     monkeypatch.setattr(migrate, "_MIGRATIONS", versions.parent)
-    for module in (migrate, database_module):
+    for module in (migrate, opening):
         monkeypatch.setattr(module, "SCHEMA_VERSION", "9999")
     assert read_version(open_database()) == "9999"
     (copy,) = (private_home / "backups").iterdir()
@@ -167,7 +168,7 @@ def test_home_that_cannot_be_made_is_named(
 
 def test_database_that_another_process_locks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     open_database()
-    monkeypatch.setattr(database_module, "BUSY_TIMEOUT_S", 0)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0)
     impatient = Database(load_settings().database_url)
     with closing(sqlite3.connect(load_settings().home / "punchcard.db")) as holder:
         holder.execute("BEGIN IMMEDIATE")
@@ -193,7 +194,7 @@ def test_full_disk_is_one_sentence_and_passes(private_home: Path) -> None:
     """A limit on file sizes stands for the full disk; what was stored before is kept."""
     code = """
 import resource, signal, sys
-from backend.storage.database import open_database
+from backend.storage.open_database import open_database
 from backend.storage.errors import DiskFullError, StorageError
 from backend.storage.tables import Evaluation
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
