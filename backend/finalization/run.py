@@ -33,7 +33,6 @@ from backend.search.results import (
     EVALUATION_FILE,
     PACKAGE_FOLDER,
     TOLERANCE,
-    relative_folder,
     trial_record,
     write_timing,
 )
@@ -41,6 +40,7 @@ from backend.search.search_device import SearchDevice
 from backend.search.timing import check_package, time_packages
 from backend.sparsity.report import achieved, overall_rate
 from backend.storage.artifacts import write_whole
+from backend.storage.kept_folders import KeptFolders
 from backend.training.algorithms.pruned import Pruned
 from backend.training.errors import StoppedError
 from backend.training.evaluate import Accuracy, evaluate, preprocessing_of
@@ -235,7 +235,7 @@ class FinalizationRun:
         shutil.rmtree(dense, ignore_errors=True)
         # as its search's other latencies, so that they can be compared
         reference_ms = self._source.facts.dense.get("latency_ms", timing.dense_median_ms)
-        folder = relative_folder(final, self._context.settings.home)
+        folder = KeptFolders(self._context.settings).keep(final)
         record = trial_record(evaluation, timing, check, folder, reference_ms)
         return {**record, "id": f"{self._records.row.id}-final", "winner": winner, "test": scores}
 
@@ -266,7 +266,7 @@ class FinalizationRun:
             return evaluate(of, data.test_images[:count], data.test_labels[:count])
 
         found = {"final": score(graph), "dense": score(self._source.dense)}
-        before = self._source.before(self._context.settings.home)
+        before = self._source.before(KeptFolders(self._context.settings))
         if before is not None:
             found["before"] = score(before)
         return {name: asdict(one) for name, one in found.items()}

@@ -18,6 +18,7 @@ from backend.sparsity.candidate import Candidate, LayerChoice
 from backend.sparsity.patterns import PatternSet
 from backend.storage.artifacts import open_artifacts
 from backend.storage.database import Database
+from backend.storage.kept_folders import KeptFolders
 from backend.storage.settings import Settings
 from backend.storage.tables import Finalization, Search
 from codegen.ir.graph import Graph
@@ -60,11 +61,12 @@ class Source:
     data: ImageData
     pattern_sets: Mapping[str, PatternSet]
 
-    def before(self, home: Path) -> Graph | None:
+    def before(self, folders: KeptFolders) -> Graph | None:
         """The candidate as it is now, where its files are still there."""
-        place = home / str(self.facts.record.get("folder", ""))
         if self.facts.search_id is None:
             place = Path(self.facts.source)
+        else:
+            place = folders.path(str(self.facts.record["folder"]))
         path = place / "graph.safetensors"
         return load_graph(path) if path.is_file() else None
 

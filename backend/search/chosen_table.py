@@ -14,9 +14,10 @@ from backend.latency.table_store import TableStore, read_table
 from backend.search.preparation import Prepared
 from backend.search.search_device import SearchDevice
 from backend.storage.artifacts import write_whole
+from backend.storage.kept_folders import KeptFolders
 from backend.storage.settings import Settings
 
-TABLE_FILE = "latency-table.json"
+TABLE_FOLDER, TABLE_FILE = "latency", "table.json"
 _NONE = b"null\n"
 
 
@@ -37,10 +38,13 @@ def with_table(
     Raises:
         LatencyError: a table was named and there is none, or it cannot be read.
     """
-    path = folder / TABLE_FILE
+    folders = KeptFolders(settings)
+    place = folders.path(folders.name(folder / TABLE_FOLDER))
+    path = place / TABLE_FILE
     if not path.exists():
         chosen = _chosen(prepared, device, settings)
         write_whole(path, _NONE if chosen is None else chosen.to_json().encode())
+        folders.keep(place)
     if path.read_bytes() == _NONE:
         return prepared
     table = read_table(path)

@@ -28,10 +28,11 @@ class EvaluationCache:
         if found is None:
             return None
         record, folder, search_id = found
-        if read_evaluation(self._run.home / folder) is None:
+        place = self._run.folders.path(folder)
+        if read_evaluation(place) is None:
             return None  # its files were removed
         if "memory_bytes" not in record:  # from before it was kept
-            record["memory_bytes"] = package_memory(self._run.home / folder)
+            record["memory_bytes"] = package_memory(place)
         return record, search_id
 
     def trained(self, candidate: Candidate, rung: int = 0) -> Path | None:
@@ -42,7 +43,7 @@ class EvaluationCache:
         if not self._run.config.reuse:
             return None
         found = self._run.records.cached(self._training_key(candidate, rung))
-        folder = None if found is None else self._run.home / found[1]
+        folder = None if found is None else self._run.folders.path(found[1])
         if folder is None or not (folder / GRAPH_FILE).exists() or read_evaluation(folder) is None:
             return None
         return folder

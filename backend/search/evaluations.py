@@ -45,12 +45,12 @@ class Evaluations:
         found = self._cache.find(Candidate()) if records.dense is None else None
         if found is not None:
             dense = {**found[0], "cached": True}
-            evaluation = read_evaluation(self._run.home / dense["folder"])
+            evaluation = read_evaluation(self._run.folders.path(dense["folder"]))
             if self._run.top_rung and evaluation is not None:
                 dense = with_rung(dense, 0, evaluation, dense["folder"])
             records.update(dense=dense)
         if records.dense is not None:
-            folder = self._run.home / records.dense["folder"]
+            folder = self._run.folders.path(records.dense["folder"])
             self._queue.dense = Ready(folder, read_evaluation(folder) or {})
             self._ledger.know_dense(records.dense)
             return

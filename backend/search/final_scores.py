@@ -21,13 +21,13 @@ class FinalScores:
             return
         known = self._ledger.study.annotations("test")
         todo = {
-            str(point.number): self._run.home / self._ledger.best(point.number)["folder"]
+            str(point.number): self._run.folders.path(self._ledger.best(point.number)["folder"])
             for point in self._ledger.front()
             if point.number not in known
         }
         dense = self._run.records.dense
         if dense is not None and "test_accuracy" not in dense:
-            todo[DENSE] = self._run.home / dense.get("scored_folder", dense["folder"])
+            todo[DENSE] = self._run.folders.path(dense.get("scored_folder", dense["folder"]))
         for name, folder in todo.items():
             self._run.executor.submit(Task(name, "score", {"folder": str(folder)}))
         left = len(todo)

@@ -21,7 +21,6 @@ from backend.search.records import SearchError
 from backend.search.results import (
     epochs_of,
     read_evaluation,
-    relative_folder,
     why_unusable,
     with_rung,
 )
@@ -166,7 +165,7 @@ class Promotions:
         if REPAIRED not in fidelities:
             return None
         record = self._ledger.results(fidelities.index(REPAIRED)).get(number)
-        return None if record is None else str(self._run.home / record["folder"])
+        return None if record is None else str(self._run.folders.path(record["folder"]))
 
     def _complete_from_cache(self, promotion: Promotion) -> bool:
         dense = self._run.records.dense
@@ -190,7 +189,7 @@ class Promotions:
         found = self._cache.find(Candidate(), rung)
         folder = self._run.folder / f"{DENSE}-r{rung}"
         if found is not None:
-            folder = self._run.home / found[0]["folder"]
+            folder = self._run.folders.path(found[0]["folder"])
         if read_evaluation(folder) is not None:
             self._know_dense(rung, folder, is_cached=found is not None)
             return
@@ -204,7 +203,8 @@ class Promotions:
             msg = f"the files of the dense baseline are missing under {folder.name}"
             raise SearchError(msg)
         self._run.context.check()
-        place = relative_folder(folder, self._run.home)
+        folders = self._run.folders
+        place = folders.name(folder) if is_cached else folders.keep(folder)
         if not is_cached:
             self._cache.keep(Candidate(), {"folder": place}, place, rung)
         dense = with_rung(

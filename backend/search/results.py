@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -152,11 +151,6 @@ def with_rung(
     highest = rungs[max(rungs, key=int)]
     shown = {key: highest[key] for key in ("fidelity", "accuracy", "accuracy_se", "loss")}
     return {**dense, **shown, "scored_folder": highest["folder"], "rungs": rungs}
-
-
-def relative_folder(folder: Path, home: Path) -> str:
-    """The folder as it is stored: relative, so that the data folder can be moved."""
-    return os.fspath(folder.relative_to(home))
 
 
 def _scores(evaluation: Mapping[str, Any]) -> dict[str, Any]:

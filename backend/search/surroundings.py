@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from backend.config.search_file import SearchConfig
@@ -12,6 +13,7 @@ from backend.search.preparation import Prepared
 from backend.search.records import SearchRecords
 from backend.search.search_device import SearchDevice
 from backend.search.trainers import TrainerGate
+from backend.storage.kept_folders import KeptFolders
 
 POLL_S = 0.25
 
@@ -40,10 +42,10 @@ class Surroundings:
         """What the search was started with."""
         return self.prepared.config
 
-    @property
-    def home(self) -> Path:
-        """The data folder that stored paths are relative to."""
-        return self.context.settings.home
+    @cached_property
+    def folders(self) -> KeptFolders:
+        """Where candidates' folders are found by the names that are stored."""
+        return KeptFolders(self.context.settings)
 
     @property
     def epochs_each(self) -> int:

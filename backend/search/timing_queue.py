@@ -21,7 +21,6 @@ from backend.search.results import (
     dense_record,
     epochs_of,
     package_memory,
-    relative_folder,
     trial_record,
     with_rung,
     write_timing,
@@ -147,8 +146,8 @@ class TimingQueue:
             return
         timing, check = result
         memory = {"memory_bytes": package_memory(item.folder)}
-        folder = relative_folder(item.folder, self._run.home)
         write_timing(item.folder, timing, check)
+        folder = self._run.folders.keep(item.folder)
         if item.proposal is None and item.promotion is None:
             dense = dense_record(item.evaluation, timing, check, folder)
             dense = {**dense, **memory, "peak": self._run.device.peak(self._run.context.settings)}

@@ -22,6 +22,7 @@ from backend.search.trial_lookup import find_trial
 from backend.services.rung_scores import rung_scores
 from backend.services.views import CandidateView, LayerView, PeakView, RungScore
 from backend.sparsity.candidate import LayerChoice
+from backend.storage.kept_folders import KeptFolders
 from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from backend.storage.tables import Finalization, Search
@@ -141,7 +142,7 @@ def _folder(trial_id: str, trial: Trial) -> Path:
     if trial.state != "done":
         msg = f"candidate {trial_id} is {trial.state}: only a finished one can be opened"
         raise SearchError(msg)
-    return load_settings().home / str(trial.record["folder"])
+    return KeptFolders(load_settings()).path(str(trial.record["folder"]))
 
 
 def _manifest(folder: Path) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from backend.models.zoo import MODELS, WEIGHTS_FOLDER, has_trained_weights, load_model
 from backend.services.candidates import candidate_folder
 from backend.storage.artifacts import open_artifacts
+from backend.storage.kept_folders import KeptFolders
 from backend.storage.open_database import open_database
 from backend.storage.settings import load_settings
 from backend.storage.tables import Search, UploadedModel
@@ -112,7 +113,8 @@ def open_net(name: str) -> Graph:
         if search is None or not search.dense:
             msg = f"there is no search {name.removeprefix(DENSE_OF)!r} with a dense net"
             raise GraphError(msg)
-        return load_graph(load_settings().home / str(search.dense["folder"]) / _GRAPH)
+        folder = KeptFolders(load_settings()).path(str(search.dense["folder"]))
+        return load_graph(folder / _GRAPH)
     if Path(name).suffix in {".onnx", ".safetensors"}:
         return load_model(name)
     with open_database().read() as session:

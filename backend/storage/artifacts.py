@@ -88,6 +88,16 @@ class ArtifactStore:
             self.get(digest)
         return path
 
+    def remove(self, digest: str) -> None:
+        """Forget an artefact that nobody else refers to.
+
+        Raises:
+            StorageError: the place cannot be reached.
+        """
+        if self._remote is not None:
+            self._remote.remove(_name(digest))
+        self.drop(digest)
+
     @property
     def is_remote(self) -> bool:
         """Whether what lies on this machine are copies alone."""

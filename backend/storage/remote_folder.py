@@ -73,6 +73,15 @@ class RemoteFolder:
         """
         return bool(self._ask("read", name, self._files.exists))
 
+    def remove(self, name: str) -> None:
+        """Remove a file where there is one.
+
+        Raises:
+            StorageError: the place cannot be reached.
+        """
+        if self.exists(name):
+            self._ask("changed", name, self._files.rm_file)
+
     def _write(self, path: str, data: bytes) -> None:
         self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
         self._files.pipe_file(path, data)

@@ -202,9 +202,9 @@ class RayExecutor:
         made = answer.get("archive")
         if made is not None:
             unpack_folder(self._store.get(made), Path(task.payload[OUTPUT]))
-            self._store.drop(made)
+            self._store.remove(made)
         for archive in seat.archives.values():
-            self._store.drop(archive)
+            self._store.remove(archive)
         return [Outcome(task, answer.get("result"), answer.get("error"))]
 
     def _welcome(self, seat: _Seat, answer: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from backend.cli.main import main
 from backend.config.search_file import SearchConfig, parse_config
 from backend.latency.measured_run import FIT
 from backend.latency.table_store import TableStore, read_table
-from backend.search.chosen_table import TABLE_FILE, with_table
+from backend.search.chosen_table import TABLE_FILE, TABLE_FOLDER, with_table
 from backend.search.preparation import prepare
 from backend.search.search_device import LOCAL, open_device
 from backend.storage.artifacts import open_artifacts
@@ -68,23 +68,25 @@ def test_programs_of_filter_types_are_measured_and_a_search_uses_the_table(
         assert all(run.layer_ms[layer] > 0 for layer in measured)
         assert sum(run.layer_ms.values()) < 1.5 * run.latency_ms
     prepared = prepare(config(), database, open_artifacts(settings))
+    place = settings.artifacts / "searches" / "one"
+    kept = place / TABLE_FOLDER / TABLE_FILE
     with open_device(LOCAL, settings) as device:
-        taught = with_table(prepared, device, settings, tmp_path)
+        taught = with_table(prepared, device, settings, place)
         assert taught.problem.latency is not None
         assert taught.problem.latency.learnt == 9
         labels = prepared.space.draw(np.random.default_rng(0))
         expected = taught.problem.latency.predict_ms(labels)
         # whatever becomes of the installation's tables, a resumed search predicts the same
         TableStore(settings).remove(told["table"])
-        again = with_table(prepared, device, settings, tmp_path)
+        again = with_table(prepared, device, settings, place)
         assert again.problem.latency is not None
         assert again.problem.latency.predict_ms(labels) == expected
-        (tmp_path / TABLE_FILE).unlink()
-        none = with_table(prepared, device, settings, tmp_path)
+        kept.unlink()
+        none = with_table(prepared, device, settings, place)
         assert none.problem.latency is not None
         assert none.problem.latency.learnt == 0
         for named in ("no-such-table", "../x"):
             other = prepare(config(latency_table=named), database, open_artifacts(settings))
-            (tmp_path / TABLE_FILE).unlink(missing_ok=True)
+            kept.unlink(missing_ok=True)
             with pytest.raises(PunchcardError, match="latency_table: there is no file"):
-                with_table(other, device, settings, tmp_path)
+                with_table(other, device, settings, place)
