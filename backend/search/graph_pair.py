@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from backend.devices.compilation import compile_graph
+from backend.models.reference_run import reference_output
 from backend.search.search_device import LOCAL, open_device
 from backend.search.timing import Check, Timing, check_package, time_packages
 from backend.search.trainers import TrainerGate
@@ -17,6 +19,8 @@ from backend.storage.settings import Settings
 from codegen.ir.graph import Graph
 from codegen.targets.registry import load_target
 from device_agents.agent import DeviceAgent
+
+FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ def time_pair(
     folder: Path,
     settings: Settings,
     *,
+    values: FloatArray | None = None,
     on_step: Callable[[str], None] | None = None,
 ) -> PairTiming:
     """Compile two graphs for one thread of this computer and time them in turns.
@@ -65,6 +70,8 @@ def time_pair(
         second: what is compared with it; of the same input.
         folder: an empty one, where both packages are built.
         settings: the installation.
+        values: normalised input of their self-tests, such as a picture, for far from pictures a net
+            may multiply rounding until nothing can be compared; random numbers when not given.
         on_step: told in words what is being done.
 
     Raises:
@@ -77,7 +84,8 @@ def time_pair(
         packages: Mapping[str, Graph] = {"before": first, "after": second}
         for name, graph in packages.items():
             say(f"compile {name}")
-            compile_graph(graph, target, folder / name, settings=settings)
+            known = None if values is None else (values, reference_output(graph, values))
+            compile_graph(graph, target, folder / name, settings=settings, self_test=known)
         say("time both in turns")
         with TrainerGate(settings.home).closed():
             timing = time_packages(device.agent, folder / "before", [folder / "after"])[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend.models.replace_operations import Replacement, replace_operations, replaceable
-from backend.search.graph_pair import PairTiming, time_pair
+from backend.search.graph_pair import FloatArray, PairTiming, time_pair
 from backend.storage.settings import Settings
 from codegen.ir.graph import Graph
 
@@ -82,12 +82,17 @@ def run_replacement(
         PunchcardError: nothing can be replaced, or model and data do not fit together.
         DeviceError: a program fails.
     """
+    import torch
+
+    from backend.data.batches import normalise
+    from backend.training.evaluate import preprocessing_of
     from backend.training.replacement import replace_and_tune
 
     done = replace_and_tune(
         graph, data, on_progress=on_progress, should_stop=should_stop, **asdict(plan)
     )
-    pair = _timed(graph, done.graph, settings, on_progress)
+    picture = normalise(torch.from_numpy(data.train_images[:1]), preprocessing_of(graph)).numpy()
+    pair = _timed(graph, done.graph, settings, on_progress, picture)
     names = ("original", "replaced", "tuned", "control")
     seen = {name: getattr(done, name) for name in names}
     report = {
@@ -102,14 +107,18 @@ def run_replacement(
 
 
 def _timed(
-    before: Graph, after: Graph, settings: Settings, on_progress: OnProgress | None
+    before: Graph,
+    after: Graph,
+    settings: Settings,
+    on_progress: OnProgress | None,
+    values: FloatArray | None = None,
 ) -> PairTiming:
     def say(text: str) -> None:
         if on_progress is not None:
             on_progress(text, 0, 1)
 
     with tempfile.TemporaryDirectory(prefix="punchcard-pair-") as place:
-        return time_pair(before, after, Path(place), settings, on_step=say)
+        return time_pair(before, after, Path(place), settings, values=values, on_step=say)
 
 
 def _rows(graph: Graph, rows: Collection[Replacement], pair: PairTiming) -> list[dict[str, Any]]:
