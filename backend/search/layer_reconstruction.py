@@ -1,4 +1,4 @@
-"""Before the first candidate: every choice of every layer reconstructed once, in parallel."""
+"""Before the first candidate: the choices of all layers reconstructed once, in parallel."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from backend.search.tables import reconstructed_damage
 from backend.storage.settings import Settings
 
 _ID = "reconstruct:"
+LEAST_SHARE = 1 / 8
+"""Of the choices that all candidates of the budget together have to have; a search that touches
+less leaves each to the first candidate that has it."""
 
 
 def store_of(prepared: Prepared, settings: Settings) -> LayerStore:
@@ -34,10 +37,14 @@ def store_of(prepared: Prepared, settings: Settings) -> LayerStore:
 
 
 def needs_layers(prepared: Prepared) -> bool:
-    """Whether a search works with reconstructed layers: for stitching, or for filter types."""
-    if STITCHED in prepared.config.training.fidelities:
-        return True
-    return any(choice.filter_type != "keep" for _, menu in prepared.space.menus for choice in menu)
+    """Whether a search begins with reconstructed layers: for stitching, or for filter types.
+
+    It follows from the configuration alone, so that a resumed search has the same damage table.
+    """
+    trials = prepared.config.budget.trials
+    count = sum(len(labels) for labels in _wanted(prepared).values())
+    most = count if trials is None else trials * len(prepared.space.menus)
+    return count > 0 and most >= LEAST_SHARE * count
 
 
 def reconstruct_layers(run: Surroundings, store: LayerStore) -> Surroundings:
@@ -59,7 +66,7 @@ def reconstruct_layers(run: Surroundings, store: LayerStore) -> Surroundings:
     reports: list[Mapping[str, Any]] = []  # of stores on other machines as well
     while left:
         run.context.check()
-        text = f"{total - left} of {total} layers, every choice once; kept for later searches"
+        text = f"{total - left} of {total} layers, each choice once; kept for later searches"
         run.context.progress("reconstructing", total - left, total, text)
         for outcome in run.executor.poll(POLL_S):
             left -= 1
@@ -69,17 +76,35 @@ def reconstruct_layers(run: Surroundings, store: LayerStore) -> Surroundings:
                 raise SearchError(msg)
             reports += outcome.result["reports"]
     problem = run.prepared.problem
-    damage = reconstructed_damage(problem.damage, [*store.reports(), *reports])
+    wanted = {(layer, label) for layer, row in _wanted(run.prepared).items() for label in row}
+    known = [row for row in (*store.reports(), *reports) if (row["layer"], row["label"]) in wanted]
+    damage = reconstructed_damage(problem.damage, known)
     return replace(run, prepared=replace(run.prepared, problem=replace(problem, damage=damage)))
+
+
+def _wanted(prepared: Prepared) -> Mapping[str, list[str]]:
+    """Labels that are reconstructed, by layer: all where nets are stitched, else filter types.
+
+    Layers that stay what they are get their weights from the repair of the whole candidate.
+    """
+    is_stitched = STITCHED in prepared.config.training.fidelities
+    return {
+        name: [
+            choice.label
+            for choice in menu
+            if not choice.is_dense and (is_stitched or choice.filter_type != "keep")
+        ]
+        for name, menu in prepared.space.menus
+    }
 
 
 def _missing(prepared: Prepared, store: LayerStore) -> Mapping[str, list[str]]:
     """Labels that are not stored, by layer; the layers that take longest come first."""
-    found = {}
-    for name, menu in prepared.space.menus:
-        labels = [it.label for it in menu if not it.is_dense and not store.has(name, it.label)]
-        if labels:
-            found[name] = labels
+    missing = {
+        name: [label for label in labels if not store.has(name, label)]
+        for name, labels in _wanted(prepared).items()
+    }
+    found = {name: labels for name, labels in missing.items() if labels}
     weight = {node.name: node.weights.get("weight") for node in prepared.graph.nodes}
 
     def size(layer: str) -> int:

@@ -74,6 +74,8 @@ def test_shipped_recipe_is_valid_and_marks_what_is_ours() -> None:
     config = recipe.search_config("resnet20")
     assert set(config.space.schemes) == {"filter", "pattern", "block_punched", "block"}
     assert {2.0, 2.5, 3.0, 5.0, 7.0, 10.0} <= set(config.space.rates)
+    assert {"conv1x1", "dw3x3_conv1x1", "skip"} < set(config.space.filter_types)
+    assert config.sampler == "npas"
     assert recipe.finalize.contestants[:3] == ("magnitude", "admm", "geometric_median")
     for line in EXAMPLE.read_text().splitlines():
         key, _, note = line.strip().partition("#")

@@ -104,6 +104,8 @@ class InProcess:
         if task.kind == "rebuild":
             known = read_evaluation(Path(task.payload["trained"])) or {}
             return Outcome(task, {**evaluate(task.payload), **known, "reused": True})
+        if task.kind == "reconstruct":
+            return Outcome(task, {"reports": []})
         if task.kind == "score":
             return Outcome(task, {"accuracy": 0.9, "loss": 0.3, "count": 1, "standard_error": 0.1})
         try:
