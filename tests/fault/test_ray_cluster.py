@@ -231,15 +231,22 @@ class Victims:
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(("kills", "seed"), [(6, 0), pytest.param(50, 1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("kills", "trials", "seed"),
+    [(6, 18, 0), pytest.param(50, 500, 1, marks=pytest.mark.slow)],  # enough that none is left over
+)
 def test_search_survives_kills_of_worker_runner_evaluator_and_node(
-    cluster: RaySite, site: Site, monkeypatch: pytest.MonkeyPatch, kills: int, seed: int
+    cluster: RaySite,
+    site: Site,
+    monkeypatch: pytest.MonkeyPatch,
+    kills: int,
+    trials: int,
+    seed: int,
 ) -> None:
     monkeypatch.setenv("FAULT_FOLDER", str(cluster.folder))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("PUNCHCARD_MAX_CRASHES", "1000")
     monkeypatch.setenv("PUNCHCARD_ARTIFACTS", str(site.folder / "shared"))
-    trials = 3 * kills
     search_id = start_search(
         {
             "model": "resnet8",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from backend.bench.scale.cluster_throughput import cluster_throughput
-from backend.bench.scale.own_cluster import own_cluster
 from backend.bench.scale.study_times import study_times
 from backend.cli.main import main
 from backend.services.searches import list_searches
+
+ROOT = Path(__file__).parents[4]
 
 
 def test_study_is_timed_in_a_home_of_its_own(tmp_path: Path) -> None:
@@ -43,9 +45,12 @@ def test_large_study_is_quick_to_look_at_and_to_go_on_from() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_eight_evaluators_do_the_work_of_eight() -> None:
-    with own_cluster(8) as address:
-        alone = cluster_throughput(address, 1, 50)
-        together = cluster_throughput(address, 8, 400)
+def test_eight_evaluators_do_the_work_of_eight(tmp_path: Path) -> None:
+    # a process talks to clusters of one kind alone: with a token, or without
+    target = tmp_path / "scale.json"
+    words = ["bench", "scale", "--trials", "0", "--workers", "1,8", "--json", str(target)]
+    subprocess.run([sys.executable, "-m", "backend.cli.main", *words], cwd=ROOT, check=True)
+    alone, together = json.loads(target.read_text())["cluster"]
     print(alone, together)
-    assert together["trials_per_s"] / (8 * alone["trials_per_s"]) >= 0.9
+    assert together["workers"] == 8
+    assert together["scaling"] >= 0.9
