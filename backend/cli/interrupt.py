@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType, TracebackType
 
 from backend.cli.progress import say
@@ -19,6 +20,7 @@ class Interrupt:
     def __init__(self, tell: Callable[[str], None] = say) -> None:
         self._tell = tell
         self._wants_stop = False
+        self._is_told = False
 
     def __enter__(self) -> Interrupt:
         self._old_handler = signal.signal(signal.SIGINT, self._note)
@@ -34,6 +36,8 @@ class Interrupt:
 
     def should_stop(self) -> bool:
         """Whether the keyboard asked for an end."""
+        if self._wants_stop and not self._is_told:
+            self._say()
         return self._wants_stop
 
     def _note(self, number: int, frame: FrameType | None) -> None:
@@ -41,4 +45,9 @@ class Interrupt:
         if self._wants_stop:
             raise KeyboardInterrupt
         self._wants_stop = True
+        with suppress(RuntimeError):  # it came in the middle of another line, which Python refuses
+            self._say()
+
+    def _say(self) -> None:
         self._tell("stopping at the next training step; once more ends at once")
+        self._is_told = True

@@ -78,7 +78,7 @@ def test_ctrl_c_keeps_a_checkpoint_and_resume_ends_as_if_nothing_had_been(
                 child.send_signal(signal.SIGINT)
                 break
         told = child.stderr.read()
-    assert child.returncode == 130
+    assert child.returncode == 130, told
     assert "training was stopped after" in told and "with --resume to go on" in told
     assert not (tmp_path / "cut.safetensors").exists()
     capsys.readouterr()
