@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
@@ -12,7 +13,7 @@ from backend.storage.artifacts import ArtifactStore, open_artifacts
 from backend.storage.errors import StorageError
 from backend.storage.remote_folder import RemoteFolder
 from backend.storage.settings import load_settings
-from tests.fixtures.s3_server import s3_server
+from tests.fixtures.s3_server import s3_bucket
 
 
 @pytest.fixture(autouse=True)
@@ -22,16 +23,14 @@ def no_client_of_another_test() -> None:
 
 
 @pytest.fixture(params=["memory", "s3"])
-def url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+def url(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[str]:
     if request.param == "memory":
-        return f"memory://{tmp_path.name}"
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "someone")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "something")
-    server = s3_server()
-    endpoint, _ = server.__enter__()
-    request.addfinalizer(lambda: server.__exit__(None, None, None))
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    return f"s3://bucket{tmp_path.name.replace('_', '-')}/place"
+        yield f"memory://{tmp_path.name}"
+        return
+    with s3_bucket(tmp_path.name, monkeypatch) as place:
+        yield place
 
 
 def test_two_machines_share_what_one_has_stored(url: str, tmp_path: Path) -> None:

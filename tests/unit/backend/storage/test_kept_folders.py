@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-import fsspec
 import pytest
 
 from backend.storage.errors import StorageError
 from backend.storage.kept_folders import KeptFolders
 from backend.storage.settings import Settings
-from tests.fixtures.s3_server import s3_server
+from tests.fixtures.s3_server import s3_bucket
 
 NAME = "artifacts/searches/abc/candidate"
 
 
 @pytest.fixture(params=["folder", "s3"])
-def shared(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+def shared(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[str]:
     if request.param == "folder":
-        return str(tmp_path / "shared")
-    fsspec.get_filesystem_class("s3").clear_instance_cache()
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "someone")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "something")
-    server = s3_server()
-    endpoint, _ = server.__enter__()
-    request.addfinalizer(lambda: server.__exit__(None, None, None))
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    return f"s3://bucket{tmp_path.name.replace('_', '-')}/place"
+        yield str(tmp_path / "shared")
+        return
+    with s3_bucket(tmp_path.name, monkeypatch) as url:
+        yield url
 
 
 def machine(place: Path, shared: str) -> tuple[KeptFolders, Path]:
