@@ -57,7 +57,8 @@ def reconstruct_layers(run: Surroundings, store: LayerStore) -> Surroundings:
         SearchError: a layer cannot be reconstructed.
         CancelledError: the search was cancelled or paused; what is stored stays.
     """
-    todo = _missing(run.prepared, store)
+    wanted = _wanted(run.prepared)
+    todo = _missing(run.prepared, wanted, store)
     total = len(run.prepared.space.menus)
     for layer, labels in todo.items():
         payload = {"layer": layer, "choices": labels}
@@ -76,8 +77,8 @@ def reconstruct_layers(run: Surroundings, store: LayerStore) -> Surroundings:
                 raise SearchError(msg)
             reports += outcome.result["reports"]
     problem = run.prepared.problem
-    wanted = {(layer, label) for layer, row in _wanted(run.prepared).items() for label in row}
-    known = [row for row in (*store.reports(), *reports) if (row["layer"], row["label"]) in wanted]
+    pairs = {(layer, label) for layer, row in wanted.items() for label in row}
+    known = [row for row in (*store.reports(), *reports) if (row["layer"], row["label"]) in pairs]
     damage = reconstructed_damage(problem.damage, known)
     return replace(run, prepared=replace(run.prepared, problem=replace(problem, damage=damage)))
 
@@ -98,11 +99,13 @@ def _wanted(prepared: Prepared) -> Mapping[str, list[str]]:
     }
 
 
-def _missing(prepared: Prepared, store: LayerStore) -> Mapping[str, list[str]]:
+def _missing(
+    prepared: Prepared, wanted: Mapping[str, list[str]], store: LayerStore
+) -> Mapping[str, list[str]]:
     """Labels that are not stored, by layer; the layers that take longest come first."""
     missing = {
         name: [label for label in labels if not store.has(name, label)]
-        for name, labels in _wanted(prepared).items()
+        for name, labels in wanted.items()
     }
     found = {name: labels for name, labels in missing.items() if labels}
     weight = {node.name: node.weights.get("weight") for node in prepared.graph.nodes}

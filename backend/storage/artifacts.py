@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from backend.storage.errors import DiskFullError, StorageError
-from backend.storage.remote_folder import RemoteFolder, is_remote
+from backend.storage.remote_folder import RemoteFolder, mounted_path
 from backend.storage.settings import Settings
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -127,8 +127,9 @@ def open_artifacts(settings: Settings) -> ArtifactStore:
     url = settings.artifacts_url
     if not url:
         return ArtifactStore(settings.artifacts)
-    if not is_remote(url):
-        return ArtifactStore(Path(url.removeprefix("file://")))
+    mounted = mounted_path(url)
+    if mounted is not None:
+        return ArtifactStore(mounted)
     return ArtifactStore(settings.cache / "artifacts", RemoteFolder(url))
 
 

@@ -14,12 +14,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from filelock import FileLock
-
 from backend.storage.archives import pack_folder, unpack_folder
 from backend.storage.errors import StorageError
+from backend.storage.machine_lock import machine_lock
 from backend.storage.plain_folder import PlainFolder
-from backend.storage.remote_folder import RemoteFolder, is_remote
+from backend.storage.remote_folder import RemoteFolder, mounted_path
 from backend.storage.settings import Settings
 
 _DIGEST_BYTES = 32
@@ -68,9 +67,7 @@ class KeptFolders:
         folder = self._settings.home / name
         if self._place is None or folder.exists():
             return folder
-        locks = self._settings.home / "locks"
-        locks.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with FileLock(locks / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.lock"):
+        with machine_lock(self._settings.home / "locks", name):
             if not folder.exists() and self._place.exists(_archive(name)):
                 stored = self._place.get(_archive(name))
                 digest, data = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
@@ -85,9 +82,8 @@ class KeptFolders:
         url = self._settings.artifacts_url
         if not url:
             return None
-        return (
-            RemoteFolder(url) if is_remote(url) else PlainFolder(Path(url.removeprefix("file://")))
-        )
+        mounted = mounted_path(url)
+        return RemoteFolder(url) if mounted is None else PlainFolder(mounted)
 
 
 def _archive(name: str) -> str:

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from backend.storage.database import Database
 from backend.storage.errors import StorageError
+from backend.storage.machine_lock import machine_lock
 
 _POLL_S = 0.05
 _TRY = text("SELECT pg_try_advisory_lock(:key)")
@@ -42,10 +43,8 @@ def named_lock(database: Database, name: str, folder: Path, timeout_s: float) ->
         LockTimeoutError: another process has held it for that long.
         StorageError: the database was lost meanwhile, and with it the lock.
     """
-    digest = hashlib.sha256(name.encode()).digest()
     if database.path is not None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(folder / f"{digest.hex()[:32]}.lock")
+        lock = machine_lock(folder, name)
         try:
             lock.acquire(timeout=timeout_s, poll_interval=_POLL_S)
         except Timeout:
@@ -55,7 +54,7 @@ def named_lock(database: Database, name: str, folder: Path, timeout_s: float) ->
         finally:
             lock.release()
         return
-    key = int.from_bytes(digest[:8], "big", signed=True)
+    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
     engine = database.engine.execution_options(isolation_level="AUTOCOMMIT")
     with database.telling_errors(), engine.connect() as connection:
         _wait(connection, key, name, timeout_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from backend.storage.errors import StorageError
@@ -11,10 +12,12 @@ _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"(?<=://)([^/@]*)@")
 
 
-def is_remote(url: str) -> bool:
-    """Whether a place needs fsspec: it has a scheme other than file."""
+def mounted_path(url: str) -> Path | None:
+    """Where a place lies on this machine; None where its scheme needs fsspec."""
     scheme = _SCHEME.match(url)
-    return scheme is not None and scheme[1].lower() != "file"
+    if scheme is not None and scheme[1].lower() != "file":
+        return None
+    return Path(url.removeprefix("file://"))
 
 
 class RemoteFolder:
